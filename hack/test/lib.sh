@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# Running steps and counting them. Sourced by run.sh after hack/lib/common.sh.
+
+PASSED=0
+FAILED=0
+declare -A OUTCOME=() # step → passed | failed
+
+# step NAME COMMAND…: runs COMMAND with its output in a log file; one line says how it
+# went. A failure is counted and shown, and the next step runs: one run shows everything
+# that is wrong. Use `after` for a step that cannot say anything without an earlier one.
+step() {
+  local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log
+  shift
+  if with_progress "$name" "$log" "$@"; then
+    pass "$name"
+  else
+    fail "$name"
+  fi
+}
+
+# after EARLIER step NAME COMMAND…: fails NAME without running it unless EARLIER passed.
+after() {
+  local earlier=$1
+  shift
+  if [ "${OUTCOME[$earlier]:-}" = passed ]; then
+    "$@"
+    return
+  fi
+  local name=$2
+  say "$name: not run, because it needs the step '$earlier'"
+  fail "$name"
+}
+
+pass() {
+  OUTCOME[$1]=passed
+  PASSED=$((PASSED + 1))
+}
+
+fail() {
+  OUTCOME[$1]=failed
+  FAILED=$((FAILED + 1))
+}
+
+# begin NAME COMMAND…: starts COMMAND beside the steps, at a lower priority than they
+# have. `finish NAME` is the step that waits for it.
+declare -A BACKGROUND=()
+begin() {
+  local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log
+  shift
+  nice -n 10 "$@" >"$log" 2>&1 </dev/null &
+  BACKGROUND[$name]=$!
+}
+
+finish() {
+  local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log status=0 began=$SECONDS
+  report_while_running "${BACKGROUND[$name]}" "$name" "$began"
+  wait "${BACKGROUND[$name]}" || status=$?
+  unset "BACKGROUND[$name]"
+  if [ "$status" = 0 ]; then
+    say "$name: $((SECONDS - began)) s more after the steps above"
+    pass "$name"
+  else
+    tail -n 20 "$log" >&2
+    say "$name: failed, complete output in $log"
+    fail "$name"
+  fi
+}
+
+# Ends what `begin` started and nobody waited for.
+stop_background() {
+  local pid
+  for pid in "${BACKGROUND[@]}"; do
+    kill "$pid" 2>/dev/null || true
+  done
+}
+
+summary() {
+  local name
+  for name in "${!OUTCOME[@]}"; do
+    [ "${OUTCOME[$name]}" = passed ] || say "failed: $name"
+  done
+  say "complete output of every step: $LOG_DIR"
+  say "all steps: $((SECONDS / 60)) min $((SECONDS % 60)) s"
+  echo "$PASSED passed, $FAILED failed"
+  [ "$FAILED" = 0 ]
+}

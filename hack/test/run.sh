@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Runs all tests, or one group of them, and counts the steps.
+#
+#   hack/test/run.sh              everything, in the order of all_groups
+#   hack/test/run.sh lint unit    only these groups
+#
+# A new check is one more `step` line in the group it belongs to.
+set -euo pipefail
+
+TEST_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd "$TEST_DIR/../.."
+# shellcheck source=hack/lib/common.sh
+source hack/lib/common.sh
+# shellcheck source=hack/test/lib.sh
+source hack/test/lib.sh
+
+LOG_DIR=$PWD/target/test-logs
+export PATH=$SCORE_CACHE_DIR/bin:$PATH
+
+group_lint() {
+  step "Rust formatting" cargo fmt --all --check
+  step "clippy" cargo clippy --locked --workspace --all-targets -- --deny warnings
+  step "shell scripts" hack/test/shellcheck.sh
+}
+
+group_unit() {
+  step "each crate alone" hack/test/crates-alone.sh
+  step "one version of each dependency" hack/test/dependencies.sh
+  step "unit tests" cargo test --locked --workspace --exclude e2e
+}
+
+all_groups() {
+  echo lint unit
+}
+
+main() {
+  local group
+  mkdir -p "$LOG_DIR"
+  trap stop_background EXIT
+  # shellcheck disable=SC2046 # one word per group
+  [ $# -gt 0 ] || set -- $(all_groups)
+  step "Debian packages and toolchains" hack/deps.sh
+  for group; do
+    declare -F "group_$group" >/dev/null || die "there is no group '$group'; known: $(all_groups)"
+    "group_$group"
+  done
+  summary
+}
+
+main "$@"
