@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# Fake nodes for benchmarks: kwok moves the status of their pods on as a kubelet would,
+# without running anything.
+
+FAKE_NODE_ANNOTATION=kwok.x-k8s.io/node=fake
+FAKE_NODE_LABEL=type=kwok
+PODS_PER_FAKE_NODE=500
+
+start_kwok() {
+  local kwok
+  kwok=$(tool kwok)
+  run_in_machine "$CONTROL_PLANE" kwok "$kwok" --kubeconfig="$KUBECONFIG_DIR/kwok" \
+    --config="$(dirname "$kwok")/stages.yaml" --server-address=127.0.0.1:10247 \
+    --manage-all-nodes=false --manage-nodes-with-annotation-selector="$FAKE_NODE_ANNOTATION"
+}
+
+# The taint keeps ordinary pods away: only what tolerates it is meant for a fake node.
+fake_node() {
+  cat <<YAML
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: kwok-$1
+  annotations: {${FAKE_NODE_ANNOTATION/=/: }}
+  labels: {${FAKE_NODE_LABEL/=/: }, kubernetes.io/hostname: kwok-$1, kubernetes.io/os: linux}
+spec:
+  taints:
+  - {key: kwok.x-k8s.io/node, value: fake, effect: NoSchedule}
+status:
+  capacity: &resources {cpu: "1000", memory: 1Ti, pods: "$PODS_PER_FAKE_NODE"}
+  allocatable: *resources
+YAML
+}
+
+fake_nodes() {
+  local number
+  for number in $(seq "$1"); do
+    fake_node "$number"
+  done
+}
+
+# scale_fake_nodes COUNT
+scale_fake_nodes() {
+  local count=$1
+  if [ "$count" = 0 ]; then
+    remove_fake_nodes
+    return
+  fi
+  start_kwok
+  delete_fake_nodes_beyond "$count"
+  fake_nodes "$count" | admin_kubectl apply --server-side --field-manager=local-cluster --filename=- >/dev/null
+  admin_kubectl wait --for=condition=Ready node --selector="$FAKE_NODE_LABEL" --timeout=60s >/dev/null
+  say "$count fake nodes are Ready"
+}
+
+delete_fake_nodes_beyond() {
+  local node
+  for node in $(admin_kubectl get nodes --selector="$FAKE_NODE_LABEL" --output=name); do
+    [ "${node##*-}" -le "$1" ] || admin_kubectl delete "$node" >/dev/null
+  done
+}
+
+remove_fake_nodes() {
+  admin_kubectl delete node --selector="$FAKE_NODE_LABEL" >/dev/null
+  # shellcheck disable=SC2016 # the inner shell expands
+  in_machine "$CONTROL_PLANE" bash -c \
+    'source "$1"; pid=$(recorded_pid /run/processes/kwok) || exit 0; stop_process "$pid"' bash "$LIB_DIR/process.sh"
+  say "no fake nodes"
+}
