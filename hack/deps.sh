@@ -10,6 +10,7 @@ source "$HACK_DIR/lib/common.sh"
 packages() {
   # Package, then what it is for.
   sed 's/ .*//' <<'LIST'
+busybox-static            the image with which the cluster tests itself
 ca-certificates           fetching Go modules and crates
 catatonit                 the pause image: a static init that reaps and waits
 conntrack                 kube-proxy cleans up UDP flows with it
@@ -55,8 +56,8 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   local log
   log=$(mktemp --suffix=-deps.log)
-  with_progress "updated the package lists" "$log" apt-get update --quiet
-  with_progress "installed $*" "$log" apt-get install --yes --quiet --no-install-recommends "$@"
+  with_progress "package lists" "$log" apt-get update --quiet
+  with_progress "packages $*" "$log" apt-get install --yes --quiet --no-install-recommends "$@"
   rm -f "$log"
 }
 

@@ -3,7 +3,7 @@
 #
 #   hack/images/build.sh NAME…
 #
-# NAME is pause, postgres, or a Rust binary of this workspace, which is taken from
+# NAME is pause, busybox, postgres, or a Rust binary of this workspace, which is taken from
 # BINARIES_DIR (default: where hack/images/binaries.sh puts it). The result is
 # <cache>/images/NAME.tar with the image localhost/score/NAME:dev. An image whose inputs
 # have not changed is left as it is.
@@ -19,6 +19,7 @@ source "$IMAGES_SRC/lib.sh"
 image_key() {
   case $1 in
     pause) cat "$IMAGES_SRC/Dockerfile.pause" /usr/bin/catatonit ;;
+    busybox) cat "$IMAGES_SRC/Dockerfile.busybox" /bin/busybox ;;
     postgres) cat "$IMAGES_SRC"/{Dockerfile.postgres,postgres-entrypoint.sh,rootfs.sh} ;;
     *) cat "$IMAGES_SRC/Dockerfile.rust" "$BINARIES_DIR/$1" ;;
   esac | sha256sum | cut -d ' ' -f 1
@@ -27,6 +28,7 @@ image_key() {
 require_inputs() {
   case $1 in
     pause) [ -x /usr/bin/catatonit ] || die "catatonit is not installed: run hack/deps.sh" ;;
+    busybox) [ -x /bin/busybox ] || die "busybox-static is not installed: run hack/deps.sh" ;;
     postgres) ;;
     *)
       [ -x "$BINARIES_DIR/$1" ] \
@@ -39,6 +41,7 @@ require_inputs() {
 make_context() {
   case $1 in
     pause) cp /usr/bin/catatonit "$2/" ;;
+    busybox) cp /bin/busybox "$2/" ;;
     postgres)
       cp "$IMAGES_SRC/postgres-entrypoint.sh" "$2/"
       "$IMAGES_SRC/rootfs.sh" "$2/rootfs.tar"
@@ -49,7 +52,7 @@ make_context() {
 
 dockerfile() {
   case $1 in
-    pause | postgres) echo "$IMAGES_SRC/Dockerfile.$1" ;;
+    pause | busybox | postgres) echo "$IMAGES_SRC/Dockerfile.$1" ;;
     *) echo "$IMAGES_SRC/Dockerfile.rust" ;;
   esac
 }
@@ -77,14 +80,14 @@ ensure_image() {
   scratch=$IMAGES_DIR/$name.partial
   rm -rf "$scratch"
   mkdir -p "$scratch"
-  with_progress "built image $name" "$IMAGES_DIR/$name.log" build_image "$name" "$scratch"
+  with_progress "image $name" "$IMAGES_DIR/$name.log" build_image "$name" "$scratch"
   rm -f "$archive.key" # no key may describe another archive than its own
   mv "$scratch/image.tar" "$archive"
   echo "$key" >"$archive.key"
   rm -rf "$scratch"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh NAME…: pause, postgres or a binary of this workspace"
+[ $# -gt 0 ] || die "usage: build.sh NAME…: pause, busybox, postgres or a binary of this workspace"
 if [ "$1" = --locked ]; then
   shift
   for name; do

@@ -31,5 +31,5 @@ scratch=$(mktemp --directory)
 trap 'rm -rf "$scratch"' EXIT
 for name; do
   [ -f "$(image_archive "$name")" ] || die "image $name is not built: run hack/images/build.sh $name"
-  with_progress "pushed $registry/score/$name:dev" "$scratch/log" push_image "$scratch" "$name" "$registry"
+  with_progress "push of $registry/score/$name:dev" "$scratch/log" push_image "$scratch" "$name" "$registry"
 done

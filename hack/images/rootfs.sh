@@ -11,15 +11,16 @@ EXCLUDED=(
   '/usr/lib/*/libLLVM*' '/usr/lib/postgresql/*/lib/bitcode/*' '/usr/lib/postgresql/*/lib/llvmjit*'
 )
 
-# The hook runs before PostgreSQL is installed: the user gets a number that does not
-# depend on what else is there, and no database is made inside the image.
-# shellcheck disable=SC2016 # mmdebstrap's shell expands $1, the new root
-prepare='
-  chroot "$1" groupadd --system --gid '$POSTGRES_UID' postgres
-  chroot "$1" useradd --system --uid '$POSTGRES_UID' --gid postgres --home-dir /var/lib/postgresql postgres
+# Runs before PostgreSQL is installed, with the new root as $1: the user gets a number
+# that does not depend on what else is there, and no database is made inside the image.
+# There is no useradd yet, and none is needed.
+# shellcheck disable=SC2016 # mmdebstrap's shell expands $1
+prepare='set -eu
+  echo "postgres:x:'$POSTGRES_UID':'$POSTGRES_UID':PostgreSQL:/var/lib/postgresql:/bin/sh" >>"$1/etc/passwd"
+  echo "postgres:x:'$POSTGRES_UID':" >>"$1/etc/group"
   mkdir -p "$1/etc/postgresql-common" "$1/var/lib/postgresql/data"
-  echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"
-  chroot "$1" chown postgres:postgres /var/lib/postgresql /var/lib/postgresql/data'
+  chown -R '$POSTGRES_UID:$POSTGRES_UID' "$1/var/lib/postgresql"
+  echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"'
 
 mmdebstrap --variant=essential --include=postgresql-15 --aptopt='APT::Install-Recommends "false"' \
   "${EXCLUDED[@]/#/--dpkgopt=path-exclude=}" --essential-hook="$prepare" bookworm "$1"

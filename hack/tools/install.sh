@@ -94,8 +94,8 @@ build() {
   require_command go "install Go 1.26 or newer (https://go.dev/doc/install)"
   rm -rf "$partial"
   mkdir -p "$partial"
-  say "building $tool (the first time takes minutes)"
-  with_progress "built $tool" "$log" compile "$tool" "$partial"
+  say "tool $tool: building, which takes minutes the first time"
+  with_progress "tool $tool" "$log" compile "$tool" "$partial"
   finish "$tool" "$partial"
   publish_dir "$partial" "$final"
 }
