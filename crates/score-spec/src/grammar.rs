@@ -1,0 +1,53 @@
+//! The patterns of the Score v1b1 schema, as predicates. A test holds each one against its regular expression.
+
+/// Workloads, containers, ports, resources: `^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$`.
+pub(crate) fn is_name(text: &str) -> bool {
+    is_bounded(text, is_lower_alphanumeric, |byte| byte == b'-')
+}
+
+/// Resource types and classes: `^[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`.
+pub(crate) fn is_type(text: &str) -> bool {
+    is_bounded(text, |byte| byte.is_ascii_alphanumeric(), |byte| byte == b'-')
+}
+
+/// Resource ids, 2 to 63 characters: `^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*$`.
+pub(crate) fn is_id(text: &str) -> bool {
+    let is_label = |label: &str| begins_ends_and_holds(label, is_lower_alphanumeric, |byte| byte == b'-');
+    (2..=63).contains(&text.len()) && text.split('.').all(is_label)
+}
+
+/// Annotation keys, 2 to 316 characters: a name of letters, digits and `._-`, after an optional prefix of Score names
+/// joined by dots and a slash.
+pub(crate) fn is_annotation_key(text: &str) -> bool {
+    let (prefix, name) = text.rsplit_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    text.len() <= 316
+        && prefix.is_none_or(|prefix| prefix.split('.').all(is_name))
+        && is_bounded(name, |byte| byte.is_ascii_alphanumeric(), |byte| b"._-".contains(&byte))
+}
+
+/// File modes: `^0?[0-7]{3}$`.
+pub(crate) fn is_mode(text: &str) -> bool {
+    let digits = if text.len() == 4 { text.strip_prefix('0') } else { Some(text) };
+    digits.is_some_and(|digits| digits.len() == 3 && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte)))
+}
+
+/// HTTP header names: `^[A-Za-z0-9_-]+$`.
+pub(crate) fn is_header_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+fn is_lower_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
+
+/// 2 to 63 characters that begin and end with an `outer` one, with `inner` ones allowed between.
+fn is_bounded(text: &str, outer: fn(u8) -> bool, inner: fn(u8) -> bool) -> bool {
+    (2..=63).contains(&text.len()) && begins_ends_and_holds(text, outer, inner)
+}
+
+fn begins_ends_and_holds(text: &str, outer: fn(u8) -> bool, inner: fn(u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(|&byte| outer(byte))
+        && bytes.last().is_some_and(|&byte| outer(byte))
+        && bytes.iter().all(|&byte| outer(byte) || inner(byte))
+}

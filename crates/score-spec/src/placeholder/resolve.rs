@@ -1,0 +1,122 @@
+//! Putting the outputs of resources in.
+
+use std::collections::BTreeMap;
+
+use api_types::{Output, Segment, Text};
+use thiserror::Error;
+
+use super::bind::{LookupError, lookup, text_of};
+use super::{BoundPart, BoundTemplate, OutputReference};
+use crate::names::ResourceKey;
+
+/// The outputs by the name of the resource. A resource that is not in it has none yet.
+pub type Outputs = BTreeMap<ResourceKey, BTreeMap<String, Output>>;
+
+/// A valid reference whose value is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{} needs output '{}' of resource '{}': {why}", braced(.reference), .reference.output, .reference.resource)]
+pub struct UnresolvedReference {
+    /// The reference.
+    pub reference: OutputReference,
+    /// Why there is no value.
+    pub why: Why,
+}
+
+/// Why a reference has no value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Why {
+    /// The resource has no outputs yet: wait.
+    #[error("the resource has no outputs yet")]
+    Pending,
+    /// The resource has outputs, and this is none of them.
+    #[error("key '{}' not found, the resource has {}", .key, listed(.available))]
+    NoSuchOutput {
+        /// The output that the reference names.
+        key: String,
+        /// The outputs that there are.
+        available: Vec<String>,
+    },
+    /// The output has no such key inside.
+    #[error("key '{0}' not found in the output")]
+    NoSuchKey(String),
+    /// The output is no map.
+    #[error("cannot lookup key '{0}', context is not a map")]
+    NotAMap(String),
+    /// The output is secret: it can only be used as a whole.
+    #[error("cannot lookup key '{0}', the output is secret and can only be used as a whole")]
+    InsideSecret(String),
+}
+
+fn braced(reference: &OutputReference) -> String {
+    format!("${{{}}}", reference.raw)
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "no outputs".to_owned() } else { format!("the outputs {}", names.join(", ")) }
+}
+
+impl BoundTemplate {
+    /// The text with every output in place: plain, or segments where an output is secret.
+    ///
+    /// # Errors
+    /// Every reference that has no value.
+    pub fn resolve(&self, outputs: &Outputs) -> Result<Text, Vec<UnresolvedReference>> {
+        let (mut segments, mut unresolved) = (Vec::new(), Vec::new());
+        for part in self.parts() {
+            match part {
+                BoundPart::Literal(text) => segments.push(Segment::Value(text.clone())),
+                BoundPart::Output(reference) => match reference.resolve(outputs) {
+                    Ok(segment) => segments.push(segment),
+                    Err(why) => unresolved.push(UnresolvedReference { reference: reference.clone(), why }),
+                },
+            }
+        }
+        if unresolved.is_empty() { Ok(joined(segments)) } else { Err(unresolved) }
+    }
+}
+
+impl OutputReference {
+    fn resolve(&self, outputs: &Outputs) -> Result<Segment, Why> {
+        let outputs = outputs.get(&self.resource).ok_or(Why::Pending)?;
+        match outputs.get(&self.output) {
+            Some(Output { secret_key_ref: Some(secret), .. }) => match self.path.first() {
+                None => Ok(Segment::SecretKeyRef(secret.clone())),
+                Some(key) => Err(Why::InsideSecret(key.clone())),
+            },
+            Some(Output { value: Some(value), .. }) => {
+                Ok(Segment::Value(text_of(lookup(value, &self.path)?)))
+            }
+            // An output that is neither is no output.
+            _ => Err(Why::NoSuchOutput {
+                key: self.output.clone(),
+                available: outputs.keys().cloned().collect(),
+            }),
+        }
+    }
+}
+
+impl From<LookupError> for Why {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::KeyNotFound(key) => Self::NoSuchKey(key),
+            LookupError::NotAMap(key) => Self::NotAMap(key),
+        }
+    }
+}
+
+/// Plain text if nothing is secret; else segments, no two texts of which are neighbours, and none empty.
+fn joined(segments: Vec<Segment>) -> Text {
+    let mut merged: Vec<Segment> = Vec::with_capacity(segments.len());
+    for segment in segments {
+        match (merged.last_mut(), segment) {
+            (_, Segment::Value(text)) if text.is_empty() => {}
+            (Some(Segment::Value(last)), Segment::Value(text)) => last.push_str(&text),
+            (_, segment) => merged.push(segment),
+        }
+    }
+    match merged.as_slice() {
+        [] => Text::Plain(String::new()),
+        [Segment::Value(text)] => Text::Plain(text.clone()),
+        _ => Text::Segments(merged),
+    }
+}

@@ -1,0 +1,39 @@
+//! From a [`Workload`] to a [`ValidWorkload`]: every rule of the Score specification, whether or not a schema has been
+//! applied before, since the object may come from a file or from before a rule existed.
+
+mod before;
+mod compute;
+mod container;
+mod errors;
+mod model;
+mod mounts;
+mod probe;
+mod resources;
+mod service;
+mod template;
+mod unsupported;
+mod workload;
+
+use api_types::Workload;
+
+use errors::Errors;
+pub use errors::FieldError;
+pub use model::{
+    Compute, FileContent, JsonTemplate, Params, Quantities, ValidContainer, ValidFile, ValidPort,
+    ValidResource, ValidVolume, ValidWorkload,
+};
+pub use unsupported::unsupported;
+
+/// Checks a Workload and gives the view of it that later steps work on.
+///
+/// The object must have a name, a namespace, a uid and a generation; a tool that reads files fills in what the API
+/// server would.
+///
+/// # Errors
+/// Every error of the whole object, in the order of its fields. Messages are for users: they say what to do next, in
+/// terms of the Workload.
+pub fn validate(workload: &Workload) -> Result<ValidWorkload, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let valid = workload::valid(workload, &mut errors);
+    errors.or_valid(valid)
+}

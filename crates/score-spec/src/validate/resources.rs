@@ -1,0 +1,172 @@
+//! Resources (Score, `resources`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api_types::{OpenObject, Resource};
+use serde_json::{Map, Value};
+
+use super::{Errors, JsonTemplate, Params, ValidResource, template};
+use crate::names::{ResourceClass, ResourceId, ResourceKey};
+use crate::path::FieldPath;
+use crate::placeholder::{Scope, Template};
+use crate::{grammar, order};
+
+const RESOURCES: usize = 32;
+
+type Resources = BTreeMap<String, Resource>;
+
+/// Checks every resource; gives them with the order that their params demand.
+pub(super) fn valid_all(
+    resources: &Resources,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    errors: &mut Errors,
+) -> (BTreeMap<ResourceKey, ValidResource>, Vec<ResourceKey>) {
+    errors.at_most(RESOURCES, resources.len(), path, "resources");
+    let valid =
+        errors.entries(resources, path, |resource, path, errors| valid(resource, scope, path, errors));
+    check_definitions(resources, path, errors);
+    let order = valid_order(resources, path, errors);
+    (valid, order.iter().filter_map(|key| key.parse().ok()).collect())
+}
+
+fn valid(
+    resource: &Resource,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    errors: &mut Errors,
+) -> Option<ValidResource> {
+    let type_ = errors.keep(resource.type_.parse(), &path.field("type"));
+    let class = resource.class.as_ref().map(|class| errors.keep(class.parse(), &path.field("class")));
+    let id: Option<Option<ResourceId>> =
+        resource.id.as_ref().map(|id| errors.keep(id.parse(), &path.field("id")));
+    check_metadata(&resource.metadata, &path.field("metadata"), errors);
+    let path = path.field("params");
+    let params = resource.params.as_ref().map(|params| valid_params(&params.0, scope, &path, errors));
+    let class = class.unwrap_or_else(|| Some(ResourceClass::default()))?;
+    Some(ValidResource {
+        type_: type_?,
+        class,
+        id: id.flatten(),
+        metadata: resource.metadata.clone(),
+        params,
+    })
+}
+
+fn check_metadata(metadata: &OpenObject, path: &FieldPath, errors: &mut Errors) {
+    let path = path.field("annotations");
+    match metadata.0.get("annotations") {
+        None => {}
+        Some(Value::Object(annotations)) => {
+            annotations.iter().for_each(|(key, value)| check_annotation(key, value, &path.key(key), errors));
+        }
+        Some(_) => errors.add(&path, "must be a map of texts: write one key and text per line"),
+    }
+}
+
+fn check_annotation(key: &str, value: &Value, path: &FieldPath, errors: &mut Errors) {
+    let message = "the key must be 2 to 63 letters, digits and ._-, with an optional prefix such as example.com/: rename it";
+    errors.require(grammar::is_annotation_key(key), path, message);
+    errors.require(value.is_string(), path, "must be a text: put it in quotes");
+}
+
+fn valid_params(
+    params: &Map<String, Value>,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    errors: &mut Errors,
+) -> Params {
+    let entry = |(key, value): (&String, &Value)| {
+        Some((key.clone(), valid_value(value, scope, &path.key(key), errors)?))
+    };
+    params.iter().filter_map(entry).collect()
+}
+
+fn valid_value(
+    value: &Value,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+    errors: &mut Errors,
+) -> Option<JsonTemplate> {
+    Some(match value {
+        Value::String(text) => JsonTemplate::Text(template::valid(text, scope, path, errors)?),
+        Value::Object(map) => JsonTemplate::Object(valid_params(map, scope, path, errors)),
+        Value::Array(list) => JsonTemplate::List(valid_list(list, scope, path, errors)),
+        scalar => JsonTemplate::Scalar(scalar.clone()),
+    })
+}
+
+fn valid_list(list: &[Value], scope: &Scope<'_>, path: &FieldPath, errors: &mut Errors) -> Vec<JsonTemplate> {
+    let item = |(index, value): (usize, &Value)| {
+        let path = path.index(index);
+        check_no_secret_reference(value, &path, errors);
+        valid_value(value, scope, &path, errors)
+    };
+    list.iter().enumerate().filter_map(item).collect()
+}
+
+/// In resolved params a list of `{secretKeyRef: …}` is what stands for a secret output. Users may not write one
+/// themselves: they would be handed any secret of the namespace by whoever reads it on their behalf.
+fn check_no_secret_reference(item: &Value, path: &FieldPath, errors: &mut Errors) {
+    let message = "secretKeyRef cannot be written here: refer to an output with ${resources.<name>.<output>}";
+    errors.require(item.get("secretKeyRef").is_none(), &path.field("secretKeyRef"), message);
+}
+
+/// Two declarations with one type, class and id are one resource, so they cannot differ.
+fn check_definitions(resources: &Resources, path: &FieldPath, errors: &mut Errors) {
+    let mut first_with = BTreeMap::new();
+    for (key, resource) in resources {
+        let Some(id) = &resource.id else { continue };
+        let class = resource.class.as_deref().unwrap_or("default");
+        let (first_key, first) = *first_with.entry((&resource.type_, class, id)).or_insert((key, resource));
+        let path = path.key(key);
+        let what = format!("{}.{class}#{id}, which {first_key} declares too", resource.type_);
+        let params_agree =
+            first.params.is_none() || resource.params.is_none() || first.params == resource.params;
+        let message =
+            format_args!("differ from the params of the same resource {what}: make them equal, or change id");
+        errors.require(params_agree, &path.field("params"), message);
+        let (one, other) = (&first.metadata, &resource.metadata);
+        let message = format_args!(
+            "differs from the metadata of the same resource {what}: make it equal, or change id"
+        );
+        errors.require(one.is_empty() || other.is_empty() || one == other, &path.field("metadata"), message);
+    }
+}
+
+/// The keys of the resources, each after those that its params need.
+fn valid_order<'a>(resources: &'a Resources, path: &FieldPath, errors: &mut Errors) -> Vec<&'a str> {
+    let needs = resources.iter().map(|(key, resource)| (key.as_str(), needed(resource, resources))).collect();
+    let order = order::needed_first(&needs).map_err(|cycle| {
+        format!(
+            "a cycle exists involving resource param placeholders ({cycle}): remove one of these placeholders"
+        )
+    });
+    errors.keep(order, path).unwrap_or_default()
+}
+
+/// The resources that a resource's params refer to.
+fn needed<'a>(resource: &Resource, resources: &'a Resources) -> BTreeSet<&'a str> {
+    let mut texts = Vec::new();
+    resource
+        .params
+        .iter()
+        .flat_map(|params| params.0.values())
+        .for_each(|value| collect_texts(value, &mut texts));
+    let templates = texts.into_iter().map(Template::parse);
+    let name_of = |template: Template| -> Vec<&'a str> {
+        let named = template.references().filter(|reference| reference.keys[0] == "resources");
+        let keys = named.filter_map(|reference| resources.get_key_value(reference.keys.get(1)?));
+        keys.map(|(key, _)| key.as_str()).collect()
+    };
+    templates.flat_map(name_of).collect()
+}
+
+fn collect_texts<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(list) => list.iter().for_each(|value| collect_texts(value, texts)),
+        Value::Object(map) => map.values().for_each(|value| collect_texts(value, texts)),
+        _ => {}
+    }
+}
