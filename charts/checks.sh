@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# The checks of test.sh that need no cluster. Each succeeds in silence or fails and says why.
+
+# rendered_json CHART VALUES…: the manifests as JSON, one a line.
+rendered_json() {
+  render "$@" >"$WORK/rendered.yaml"
+  to_json "$WORK/rendered.yaml"
+}
+
+# refuses CHART VALUES-AS-JSON: the schema does not let these values pass.
+refuses() {
+  printf '%s' "$2" >"$WORK/refused.json"
+  if render "$1" "$WORK/refused.json" >/dev/null 2>"$WORK/refusal"; then
+    echo "these values were taken: $2"
+    return 1
+  fi
+  grep --quiet 'schema' "$WORK/refusal" || { cat "$WORK/refusal"; return 1; }
+}
+
+all_kinds_are_kept() {
+  local kept expected
+  kept=$(rendered_json crds | jq --raw-output '
+    select(.kind == "CustomResourceDefinition"
+      and .metadata.annotations["helm.sh/resource-policy"] == "keep") | .metadata.name' | sort)
+  expected=$(cd "$CHARTS/../crds" && printf '%s\n' *.yaml | sed 's/\.yaml$//' | sort)
+  diff <(echo "$expected") <(echo "$kept")
+}
+
+version_is_the_workspaces() {
+  local workspace chart
+  workspace=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$CHARTS/../Cargo.toml")
+  chart=$(sed -n 's/^\(version\|appVersion\): //p' "$CHARTS/$1/Chart.yaml" | sort --unique)
+  [ "$chart" = "$workspace" ] || { echo "Cargo.toml has $workspace, Chart.yaml $chart"; return 1; }
+}
+
+# The symbolic links must be followed into the archive.
+package_renders_the_same() {
+  local full=$CHARTS/$1/ci/full-values.yaml archive
+  quiet_helm package "$CHARTS/$1" --destination "$WORK/packages"
+  archive=("$WORK/packages/score-$1"-*.tgz)
+  diff <(render "$1" "$full") \
+    <(helm template "score-$1" "${archive[0]}" --namespace "$NAMESPACE" --values "$full")
+}
+
+# one_deployment_where CHART VALUES WHAT-HOLDS: the chart has one Deployment, and WHAT-HOLDS (jq) is
+# true of its pod's specification.
+one_deployment_where() {
+  local verdict
+  verdict=$(rendered_json "$1" "$2" | jq --raw-output "
+    select(.kind == \"Deployment\") | .spec.template.spec | if ($3) then \"holds\" else . end")
+  [ "$verdict" = holds ] || { echo "$verdict"; return 1; }
+}
+
+# What the namespace's label enforces, checked without a cluster:
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+pods_are_restricted() {
+  one_deployment_where "$@" '
+    .securityContext.runAsNonRoot
+    and .securityContext.runAsUser == 65532
+    and .securityContext.seccompProfile.type == "RuntimeDefault"
+    and ([.hostNetwork, .hostPID, .hostIPC, .volumes] | all(. == null))
+    and ([.containers[].securityContext
+      | .readOnlyRootFilesystem
+        and .allowPrivilegeEscalation == false
+        and .capabilities == {drop: ["ALL"]}] | all)'
+}
+
+pods_are_operable() {
+  one_deployment_where "$@" '
+    [.containers[]
+      | .livenessProbe.httpGet.path == "/live"
+        and .readinessProbe.httpGet.path == "/ready"
+        and (.resources | .requests.cpu and .requests.memory and .limits.memory)] | all'
+}
+
+# value_paths FILE: the path of each value as a JSON array. An empty list or map is a value.
+value_paths() {
+  to_json "$1" | jq --compact-output '
+    paths(type != "object" or . == {}) | select(all(type == "string"))'
+}
+
+dotted() {
+  jq --raw-output 'join(".")' <<<"$1"
+}
+
+every_value_is_documented() {
+  local path status=0
+  while read -r path; do
+    grep --quiet --fixed-strings "\`$(dotted "$path")\`" "$CHARTS/../docs/charts.md" \
+      || { echo "docs/charts.md does not describe $(dotted "$path")"; status=1; }
+  done < <(value_paths "$CHARTS/$1/values.yaml")
+  return "$status"
+}
+
+# Some file in ci/ sets the value, and without it the file renders to something else: the value
+# is not one that is taken and ignored.
+every_value_has_an_effect() {
+  local chart=$1 path status=0
+  while read -r path; do
+    some_file_needs "$chart" "$path" \
+      || { echo "no file in ci/ shows an effect of $(dotted "$path")"; status=1; }
+  done < <(value_paths "$CHARTS/$chart/values.yaml")
+  return "$status"
+}
+
+some_file_needs() {
+  local chart=$1 path=$2 file
+  for file in "$CHARTS/$chart"/ci/*-values.yaml; do
+    to_json "$file" >"$WORK/with.json"
+    jq --compact-output --argjson path "$path" 'delpaths([$path])' "$WORK/with.json" >"$WORK/without.json"
+    # Empty: the file sets nothing.
+    [ -s "$WORK/with.json" ] || continue
+    ! cmp --quiet "$WORK/with.json" "$WORK/without.json" || continue
+    ! cmp --quiet <(render "$chart" "$WORK/with.json") <(render "$chart" "$WORK/without.json") || continue
+    return 0
+  done
+  return 1
+}
+
+every_misspelt_value_is_refused() {
+  local chart=$1 path misspelt status=0
+  while read -r path; do
+    misspelt=$(jq --compact-output '.[-1] += "x" | . as $path | {} | setpath($path; "some")' <<<"$path")
+    refuses "$chart" "$misspelt" || status=1
+  done < <(value_paths "$CHARTS/$chart/values.yaml")
+  return "$status"
+}
+
+# A chart may have properties of its own; those that all have mean the same everywhere.
+schema_is_shared() {
+  diff <(jq --sort-keys 'del(.. | .properties?.postgres?)' "$CHARTS/orchestrator/values.schema.json") \
+    <(jq --sort-keys 'del(.. | .properties?.postgres?)' "$CHARTS/$1/values.schema.json")
+}
+
+rule_files() {
+  echo "$CHARTS/$1/templates/"*role*.yaml "$CHARTS/controller/templates/_objects.tpl"
+}
+
+every_rule_has_a_reason() {
+  # shellcheck disable=SC2046 # no spaces in these paths
+  awk '
+    /^ *- apiGroups:/ {
+      rules++
+      if (previous !~ /^ *# /) { print FILENAME ":" FNR ": no reason above this rule"; bad = 1 }
+    }
+    { previous = $0 }
+    END { if (rules < 3) { print "found only " rules " rules"; bad = 1 }; exit bad }
+  ' $(rule_files "$1")
+}
+
+no_rule_has_a_wildcard() {
+  rendered_json "$1" | jq --slurp --exit-status '
+    [.[] | select(.kind == "ClusterRole" or .kind == "Role") | .rules[]]
+    | length > 0
+      and all([.apiGroups[], .resources[], .verbs[]] | all(. != "*" and . != "escalate" and . != "bind"))'
+}
+
+secrets_are_for_the_provisioner() {
+  local chart verbs
+  for chart in "${CONTROLLERS[@]}"; do
+    verbs=$(rendered_json "$chart" | jq --raw-output '
+      select(.kind == "ClusterRole" or .kind == "Role") | .rules[]
+      | select(.resources | index("secrets")) | .verbs | sort | join(",")')
+    case $chart:$verbs in
+      provisioner-postgres:create,get,patch | orchestrator: | runtime-kubernetes:) ;;
+      *) echo "$chart may do this with Secrets: $verbs"; return 1 ;;
+    esac
+  done
+}

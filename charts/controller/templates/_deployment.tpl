@@ -1,0 +1,119 @@
+{{- define "controller.deployment" -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "controller.metadata" . | nindent 2 }}
+spec:
+  replicas: {{ .Values.replicas }}
+  selector:
+    matchLabels:
+      {{- include "controller.selectorLabels" . | nindent 6 }}
+  {{- include "controller.strategy" . | nindent 2 }}
+  template:
+    metadata:
+      labels:
+        {{- include "controller.labels" . | nindent 8 }}
+        {{- with .Values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      {{- include "controller.podSpec" . | nindent 6 }}
+{{- end }}
+
+{{- /*
+With a lease, old and new may overlap: only the holder of the lease works. Without one they
+may not, or two processes would write at once.
+*/}}
+{{- define "controller.strategy" -}}
+strategy:
+  {{- if .Values.leaderElection }}
+  type: RollingUpdate
+  {{- else }}
+  type: Recreate
+  {{- end }}
+{{- end }}
+
+{{- define "controller.podSpec" -}}
+serviceAccountName: {{ .Chart.Name }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+# A controller stops within 5 seconds of SIGTERM.
+terminationGracePeriodSeconds: 10
+containers:
+  - {{ include "controller.container" . | nindent 4 | trim }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "controller.container" -}}
+name: controller
+image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+args:
+  - --log-format={{ .Values.log.format }}
+  {{- with .Values.log.filter }}
+  - --log-filter={{ . }}
+  {{- end }}
+  {{- with .Values.otlp.endpoint }}
+  - --otlp-endpoint={{ . }}
+  {{- end }}
+  - --leader-election={{ .Values.leaderElection }}
+  - --concurrency={{ .Values.concurrency }}
+env:
+  # The lease stands in the namespace of the release and names its holder.
+  - name: POD_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+  - name: POD_NAMESPACE
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.namespace
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+ports:
+  - name: metrics
+    containerPort: 8080
+livenessProbe:
+  httpGet:
+    path: /live
+    port: metrics
+  periodSeconds: 10
+  timeoutSeconds: 5
+readinessProbe:
+  httpGet:
+    path: /ready
+    port: metrics
+  periodSeconds: 2
+  timeoutSeconds: 5
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end }}

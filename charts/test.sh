@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Tests the charts: one line per check, and the count in the last line.
+#
+# Needs helm (hack/tools/install.sh helm) and jq. With TEST_KUBECONFIG it also asks that
+# cluster's API server, in a dry run, to take every manifest.
+set -euo pipefail
+
+CHARTS=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+# shellcheck disable=SC2034 # lib.sh uses it
+NAMESPACE=score-system # docs/charts.md: where the charts are installed
+CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres)
+WORK=$(mktemp --directory)
+# shellcheck source=charts/lib.sh
+source "$CHARTS/lib.sh"
+# shellcheck source=charts/checks.sh
+source "$CHARTS/checks.sh"
+# shellcheck source=charts/server-checks.sh
+source "$CHARTS/server-checks.sh"
+
+test_crds() {
+  check "crds: helm lint" quiet_helm lint --strict "$CHARTS/crds"
+  check "crds: ships every kind of crds/, kept on uninstall" all_kinds_are_kept
+  check "crds: refuses values" refuses crds '{"unknown": true}'
+  check "crds: version is the workspace's" version_is_the_workspaces crds
+}
+
+test_controller() {
+  local chart=$1 values
+  for values in "$CHARTS/$chart"/ci/*-values.yaml; do
+    local case
+    case="$chart, $(basename "$values" -values.yaml) values"
+    check "$case: helm lint" quiet_helm lint --strict "$CHARTS/$chart" --values "$values"
+    check "$case: helm template" render "$chart" "$values"
+    check "$case: restricted Pod Security" pods_are_restricted "$chart" "$values"
+    check "$case: probes, requests and limits" pods_are_operable "$chart" "$values"
+  done
+  check "$chart: version is the workspace's" version_is_the_workspaces "$chart"
+  check "$chart: a packaged chart renders the same" package_renders_the_same "$chart"
+  check "$chart: every value is documented" every_value_is_documented "$chart"
+  check "$chart: every value is tried in ci/ with effect" every_value_has_an_effect "$chart"
+  check "$chart: every misspelt value is refused" every_misspelt_value_is_refused "$chart"
+  check "$chart: two replicas without a lease are refused" \
+    refuses "$chart" '{"replicas": 2, "leaderElection": false}'
+  check "$chart: an image without a name is refused" refuses "$chart" '{"image": {"repository": ""}}'
+  check "$chart: a negative number of replicas is refused" refuses "$chart" '{"replicas": -1}'
+  check "$chart: the schema is the one of all controllers" schema_is_shared "$chart"
+  check "$chart: a reason above every rule" every_rule_has_a_reason "$chart"
+  check "$chart: no wildcard in a rule" no_rule_has_a_wildcard "$chart"
+}
+
+main() {
+  local chart
+  trap 'rm -rf "$WORK"' EXIT
+  make_converter
+  test_crds
+  for chart in "${CONTROLLERS[@]}"; do
+    test_controller "$chart"
+  done
+  check "only provisioner-postgres may touch Secrets" secrets_are_for_the_provisioner
+  if [ -n "${TEST_KUBECONFIG:-}" ]; then
+    test_on_server
+  else
+    echo "skipped the API server's checks: set TEST_KUBECONFIG to run them"
+  fi
+  echo "$PASSED passed, $FAILED failed"
+  [ "$FAILED" = 0 ]
+}
+
+main
