@@ -123,5 +123,6 @@ status() {
     machine_status "$(node_name "$number")"
   done
   recorded_pid "$CLUSTER_DIR/relay" >/dev/null || echo "relay: not running"
-  admin_kubectl get nodes --output=wide
+  admin_kubectl get nodes --output=wide 2>/dev/null \
+    || die "the API server does not answer at https://127.0.0.1:$CLUSTER_API_PORT: 'cluster up' repairs it"
 }

@@ -81,11 +81,13 @@ configure_network() {
 read -r host_pid _ </proc/self/stat
 start_time=$(process_start_time "$host_pid")
 
-mount --make-rshared / # mounts of pods propagate inside the machine, never to the host
 mount -t proc proc /proc
 mount_private_folders "$@"
 mount_volumes
 shield_host_sysctls
+# From here on what the kubelet mounts shows in its pods; nothing reaches the host, as
+# the namespace was made with private mounts.
+mount --make-rshared /
 hostname "$name"
 configure_network
 cd /
