@@ -126,10 +126,17 @@ every_misspelt_value_is_refused() {
   return "$status"
 }
 
-# A chart may have properties of its own; those that all have mean the same everywhere.
+# A chart may have values of its own; those that the orchestrator has too mean the same in each.
 schema_is_shared() {
-  diff <(jq --sort-keys 'del(.. | .properties?.postgres?)' "$CHARTS/orchestrator/values.schema.json") \
-    <(jq --sort-keys 'del(.. | .properties?.postgres?)' "$CHARTS/$1/values.schema.json")
+  local shared
+  shared=$(jq '.properties | keys' "$CHARTS/orchestrator/values.schema.json")
+  diff <(shared_schema orchestrator "$shared") <(shared_schema "$1" "$shared")
+}
+
+shared_schema() {
+  jq --sort-keys --argjson shared "$2" '
+    del(.required) | .properties |= with_entries(select(.key | IN($shared[])))' \
+    "$CHARTS/$1/values.schema.json"
 }
 
 rule_files() {

@@ -20,7 +20,10 @@ check() {
 
 # Helm's remarks on the symbolic links, which are meant to be there, hide what matters.
 quiet_helm() {
-  helm "$@" 2> >(grep --invert-match 'found symbolic link in path' >&2)
+  local status=0 remarks=$WORK/helm-remarks.$BASHPID
+  helm "$@" 2>"$remarks" || status=$?
+  grep --invert-match 'found symbolic link in path' "$remarks" >&2 || true
+  return "$status"
 }
 
 # A chart that prints YAML documents as JSON, one a line: Helm is the one program here that

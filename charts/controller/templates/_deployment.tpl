@@ -67,6 +67,7 @@ affinity:
 {{- end }}
 {{- end }}
 
+{{- /* The controller's own flags come from the template <chart>.args of its own chart. */}}
 {{- define "controller.container" -}}
 name: controller
 image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag | quote }}
@@ -81,6 +82,9 @@ args:
   {{- end }}
   - --leader-election={{ .Values.leaderElection }}
   - --concurrency={{ .Values.concurrency }}
+  {{- with include (printf "%s.args" .Chart.Name) . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 env:
   # The lease stands in the namespace of the release and names its holder.
   - name: POD_NAME

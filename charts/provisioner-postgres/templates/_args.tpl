@@ -1,0 +1,2 @@
+{{- define "score-provisioner-postgres.args" -}}
+{{- end }}
