@@ -1,0 +1,108 @@
+//! Objects that a watch may meet although they do not parse.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Api, Resource, core::DynamicResourceScope};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde_json::Value;
+
+/// An object of kind `K`, or what is known of one that is not a `K` as this program understands it.
+///
+/// Like kube's `DeserializeGuard`, which however turns a watch of metadata into one of whole objects and copies each.
+#[derive(Clone, Debug)]
+pub(crate) struct Guarded<K>(pub(crate) Result<K, Malformed>);
+
+/// An object that does not parse.
+#[derive(Clone, Debug)]
+pub(crate) struct Malformed {
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) error: String,
+}
+
+/// The same objects as `api`, guarded.
+pub(crate) fn guarded<K: Resource<DynamicType = ()>>(api: Api<K>) -> Api<Guarded<K>> {
+    let namespace = api.namespace().unwrap_or_default().to_owned();
+    Api::all(api.into_client()).constrain(&namespace)
+}
+
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Value::deserialize(deserializer)?;
+        K::deserialize(&raw)
+            .map(Ok)
+            .or_else(|error| malformed(&raw, &error).map(Err))
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+fn malformed(raw: &Value, error: &serde_json::Error) -> Result<Malformed, serde_json::Error> {
+    let metadata = ObjectMeta::deserialize(&raw["metadata"])?;
+    Ok(Malformed { metadata, error: error.to_string() })
+}
+
+impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {
+    type DynamicType = ();
+    // Whatever the scope of K is: `guarded` takes it from an Api that was built for it.
+    type Scope = DynamicResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        K::kind(&())
+    }
+    fn group((): &()) -> Cow<'_, str> {
+        K::group(&())
+    }
+    fn version((): &()) -> Cow<'_, str> {
+        K::version(&())
+    }
+    fn plural((): &()) -> Cow<'_, str> {
+        K::plural(&())
+    }
+    fn metadata_api() -> bool {
+        K::metadata_api()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|malformed| &malformed.metadata, K::meta)
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.as_mut().map_or_else(|malformed| &mut malformed.metadata, K::meta_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
+    use kube::{ResourceExt as _, core::PartialObjectMeta};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::TestApiServer;
+
+    #[test]
+    fn an_object_that_does_not_parse_keeps_its_name() {
+        let pod: Guarded<Pod> =
+            serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {"containers": "none"}}))
+                .unwrap();
+        assert_eq!(pod.name_any(), "a");
+        assert!(pod.0.unwrap_err().error.contains("invalid type"));
+    }
+
+    #[test]
+    fn an_object_that_parses_is_itself() {
+        let map: Guarded<ConfigMap> =
+            serde_json::from_value(json!({"metadata": {"name": "a"}, "data": {"key": "value"}})).unwrap();
+        assert_eq!(map.0.unwrap().data.unwrap()["key"], "value");
+    }
+
+    #[tokio::test]
+    async fn guarding_changes_neither_the_path_nor_the_size_of_what_is_watched() {
+        let client = TestApiServer::new().client();
+        assert_eq!(guarded(Api::<Pod>::all(client.clone())).resource_url(), "/api/v1/pods");
+        assert_eq!(guarded(Api::<Node>::all(client.clone())).resource_url(), "/api/v1/nodes");
+        let one = guarded(Api::<Pod>::namespaced(client, "team"));
+        assert_eq!(one.resource_url(), "/api/v1/namespaces/team/pods");
+        assert!(Guarded::<PartialObjectMeta<Pod>>::metadata_api());
+        assert!(!Guarded::<Pod>::metadata_api());
+    }
+}

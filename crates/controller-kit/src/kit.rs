@@ -1,0 +1,108 @@
+//! What a controller gets from the process around it.
+
+use std::{
+    fmt::{self, Debug},
+    sync::Arc,
+};
+
+use futures::Stream;
+use k8s_controller::{Context, Controller, PrometheusMetrics, events::EventRecorder};
+use kube::{
+    Api, Client, Resource,
+    core::NamespaceResourceScope,
+    runtime::{controller::Config, watcher},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Applier, Cache, Readiness, Shutdown, watch};
+
+/// What a controller gets. Cheap to clone.
+#[derive(Clone)]
+pub struct Kit {
+    /// The controller's name: its field manager, lease, event reporter and metrics label.
+    pub name: &'static str,
+    /// Calls the API server, and counts how often.
+    pub client: Client,
+    /// Publishes events in the controller's name.
+    pub events: Arc<EventRecorder>,
+    /// Counts and times reconciles.
+    pub metrics: Arc<PrometheusMetrics>,
+    /// What `/metrics` serves; for the controller's own metrics too.
+    pub registry: prometheus::Registry,
+    /// Completes when the process was asked to stop.
+    pub shutdown: Shutdown,
+    /// How many objects are reconciled at once.
+    pub concurrency: u16,
+    /// The only namespace to work in; all if none.
+    pub namespace: Option<String>,
+    /// What `/ready` answers.
+    pub readiness: Readiness,
+}
+
+impl Kit {
+    /// The objects of a namespaced kind in all namespaces, or in the one configured. It can list and watch only.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::all(self.client.clone()).constrain(self.namespace.as_deref().unwrap_or_default())
+    }
+
+    /// Writes in the controller's name.
+    pub fn applier(&self) -> Applier {
+        Applier::new(self.client.clone(), self.name)
+    }
+
+    /// As [`watch`], and the process is not ready before the cache holds the first list.
+    pub fn watch<K, F>(
+        &self,
+        api: Api<K>,
+        config: watcher::Config,
+        modify: F,
+    ) -> (Cache<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + use<K, F>)
+    where
+        K: Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(&mut K) + Send + Sync + 'static,
+    {
+        let (cache, triggers) = watch(api, config, modify);
+        let kind = format!("{}.{}", K::plural(&()), K::group(&())).trim_end_matches('.').to_owned();
+        let gate = format!("cache of {kind}");
+        self.readiness.close(&gate, format!("the first list of {kind} is not complete; if this lasts, check that the service account may list and watch them"));
+        let (readiness, filled) = (self.readiness.clone(), cache.clone());
+        tokio::spawn(async move {
+            if filled.ready().await.is_ok() {
+                readiness.open(&gate);
+            }
+        });
+        (cache, triggers)
+    }
+
+    /// Gives `controller` this kit's name, metrics, events, concurrency and graceful stop, and runs it until the
+    /// process stops and the running reconciles have ended. It sets the whole of the controller's `Config`.
+    pub async fn run_controller<Ctx>(&self, controller: Controller<Ctx>)
+    where
+        Ctx: Context + Send + Sync + 'static,
+        Ctx::Error: Send + Sync + 'static,
+        Ctx::Resource: Clone + Debug + Serialize + DeserializeOwned + Resource<DynamicType = ()>,
+    {
+        let config = Config::default().concurrency(self.concurrency);
+        let shutdown = self.shutdown.clone();
+        controller
+            .with_name(self.name)
+            .with_observer(self.metrics.clone())
+            .with_event_recorder(self.events.clone())
+            .with_controller(|inner| inner.with_config(config).graceful_shutdown_on(shutdown))
+            .run()
+            .await;
+    }
+}
+
+impl Debug for Kit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Kit")
+            .field("name", &self.name)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}

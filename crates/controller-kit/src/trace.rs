@@ -1,0 +1,52 @@
+//! One trace from the object that a user wrote to the last object that any controller made of it.
+
+use std::collections::HashMap;
+
+use api_types::metadata::ANNOTATION_TRACEPARENT;
+use kube::{Resource, ResourceExt as _};
+use opentelemetry::{Context, propagation::TextMapPropagator as _, trace::TraceContextExt as _};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+const HEADER: &str = "traceparent";
+
+/// A span for one reconcile of `object` by `controller`. It continues the trace in the object's
+/// `score.dev/traceparent` annotation if there is one, else it starts a new trace. Use it with `.instrument(span)`.
+pub fn reconcile_span<K: Resource<DynamicType = ()>>(controller: &'static str, object: &K) -> Span {
+    let kind = K::kind(&());
+    let span = tracing::info_span!(
+        // k8s-controller's own span of the same reconcile knows nothing of the trace, so it is no parent to this.
+        parent: None,
+        "reconcile",
+        otel.name = format!("{controller} {kind}"),
+        controller,
+        kind = &*kind,
+        namespace = object.namespace().unwrap_or_default(),
+        name = object.name_any(),
+        generation = object.meta().generation.unwrap_or_default(),
+    );
+    if let Some(parent) = object.annotations().get(ANNOTATION_TRACEPARENT).and_then(|text| parse(text)) {
+        // Fails only if no traces are exported, and then nothing is to be continued.
+        let _ = span.set_parent(parent);
+    }
+    span
+}
+
+/// The W3C `traceparent` of the current span, if it is sampled.
+pub fn current_traceparent() -> Option<String> {
+    let context = Span::current().context();
+    if !context.span().span_context().is_sampled() {
+        return None;
+    }
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&context, &mut carrier);
+    carrier.remove(HEADER)
+}
+
+fn parse(traceparent: &str) -> Option<Context> {
+    let carrier = HashMap::from([(HEADER.to_owned(), traceparent.to_owned())]);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+    let valid = context.span().span_context().is_valid();
+    valid.then_some(context)
+}
