@@ -1,1 +1,32 @@
-//! .
+//! The Kubernetes runtime: a WorkloadPlan becomes a Deployment and a Service, and the WorkloadExposure of the same
+//! name says how they are doing. It reads no Workload, no ResourceClaim and no Secret.
+//!
+//! Each reconcile goes through five steps, one module each: [`dereference`] reads caches, [`validate`], [`build`],
+//! [`observe`] and [`answer`] are pure, [`apply`] and [`update_status`] write. [`controller`] strings them together.
+
+pub mod answer;
+pub mod apply;
+mod args;
+pub mod build;
+pub mod clock;
+pub mod controller;
+pub mod dereference;
+pub mod expansion;
+#[cfg(test)]
+mod fixtures;
+pub mod messages;
+pub mod observe;
+pub mod update_status;
+pub mod validate;
+
+use controller_kit::Definition;
+
+pub use args::{Args, RuntimeArgs};
+pub use controller::start;
+
+/// This controller's name: field manager, lease, reporter of events and label of metrics.
+pub const FIELD_MANAGER: &str = "score-runtime-kubernetes";
+
+/// What the kit needs to know of this controller.
+pub const DEFINITION: Definition =
+    Definition { name: FIELD_MANAGER, crds: &["workloadplans.score.dev", "workloadexposures.score.dev"] };

@@ -1,0 +1,159 @@
+//! Step 5b: what to say about it, if anything. Pure.
+//!
+//! Each answer is a write that the whole platform pays for. A smooth roll-out costs one: no answer for the plan's
+//! generation already means that it is under way.
+
+use std::time::Duration;
+
+use api_types::{ConditionType, Exposure, ExposureScope, Protocol, Reason, WorkloadExposureStatus};
+use jiff::Timestamp;
+
+use crate::{
+    messages,
+    observe::{Health, Underway},
+    validate::{Identity, ValidPort},
+};
+
+/// How long a roll-out may take, or a Workload that runs may have too few instances, before there is a word about it.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// What to do about the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Say this.
+    Say(Verdict),
+    /// Leave what was said, or not said, as it is, and look again after this long.
+    Wait(Duration),
+}
+
+/// The content of `RuntimeReady`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Why; `Succeeded` where the condition is True.
+    pub reason: Reason,
+    /// What to do.
+    pub message: String,
+    /// When to look again although nothing changes.
+    pub again: Option<Duration>,
+}
+
+impl Verdict {
+    fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), again: None }
+    }
+
+    /// Whether the plan runs.
+    pub fn ready(&self) -> bool {
+        self.reason == Reason::Succeeded
+    }
+}
+
+/// What was last said about the generation at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Nothing.
+    Nothing,
+    /// That it runs.
+    Ready,
+    /// That it does not, after it did, or for a reason that waiting will not cure.
+    Degraded,
+    /// That it does not yet.
+    Other,
+}
+
+impl Said {
+    /// What `status` says of `generation`.
+    pub fn of(status: Option<&WorkloadExposureStatus>, generation: i64) -> Self {
+        let answer = status.filter(|status| status.observed_plan_generation == Some(generation));
+        let condition = answer.and_then(|answer| {
+            conditions::find_observed(&answer.conditions, ConditionType::RuntimeReady.into(), generation)
+        });
+        match condition {
+            None => Self::Nothing,
+            Some(condition) if condition.status == "True" => Self::Ready,
+            Some(condition) if condition.reason == <&str>::from(Reason::RuntimeDegraded) => Self::Degraded,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+/// What to say of `health`, after `said`, if it has been under way for `waited`.
+pub fn decide(health: Health, said: Said, waited: Duration) -> Decision {
+    match health {
+        Health::Running => Decision::Say(Verdict::new(Reason::Succeeded, messages::RUNNING)),
+        Health::Failing(failing) => {
+            Decision::Say(Verdict { again: failing.again, ..Verdict::new(failing.reason, failing.message) })
+        }
+        Health::Underway(underway) => underway_decision(underway, said, waited),
+    }
+}
+
+fn underway_decision(underway: Underway, said: Said, waited: Duration) -> Decision {
+    if underway.overdue {
+        let message = underway.hint.unwrap_or_else(|| messages::OVERDUE.to_owned());
+        return Decision::Say(Verdict::new(Reason::RuntimeDegraded, message));
+    }
+    let fell = said == Said::Ready && !underway.available;
+    if let Some(rest) = GRACE.checked_sub(waited).filter(|rest| !rest.is_zero() && !fell) {
+        return Decision::Wait(rest);
+    }
+    let (reason, message) = match said {
+        Said::Ready | Said::Degraded => (Reason::RuntimeDegraded, messages::UNAVAILABLE),
+        Said::Nothing | Said::Other => (Reason::RuntimeProvisioning, messages::UNDERWAY),
+    };
+    Decision::Say(Verdict::new(reason, underway.hint.unwrap_or_else(|| message.to_owned())))
+}
+
+/// The status that says `verdict`. Equal to `current` if that says it already.
+pub fn status(
+    identity: &Identity,
+    verdict: &Verdict,
+    exposures: Vec<Exposure>,
+    current: Option<&WorkloadExposureStatus>,
+    now: Timestamp,
+) -> WorkloadExposureStatus {
+    let desired = conditions::Desired {
+        type_: ConditionType::RuntimeReady.to_string(),
+        status: if verdict.ready() { conditions::Status::True } else { conditions::Status::False },
+        reason: verdict.reason.to_string(),
+        message: verdict.message.clone(),
+        observed_generation: identity.generation,
+    };
+    let before = current.map(|current| current.conditions.as_slice()).unwrap_or_default();
+    WorkloadExposureStatus {
+        observed_plan_generation: Some(identity.generation),
+        conditions: conditions::reconcile(before, [desired], now),
+        exposures,
+    }
+}
+
+/// Where the ports are reached from inside the cluster, in the user's order. A port that is not TCP has no URL.
+pub fn exposures(
+    identity: &Identity,
+    ports: &[ValidPort],
+    cluster_domain: &str,
+    ready: bool,
+) -> Vec<Exposure> {
+    let host = format!("{}.{}.svc.{cluster_domain}", identity.name, identity.namespace);
+    let urls = ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+    urls.map(|port| Exposure {
+        name: port.label.clone(),
+        url: url(&host, port),
+        scope: ExposureScope::Cluster,
+        ready,
+    })
+    .collect()
+}
+
+fn url(host: &str, port: &ValidPort) -> String {
+    let https = port.port == 443 || port.label == "https" || port.label.starts_with("https-");
+    match (https, port.port) {
+        (true, 443) => format!("https://{host}"),
+        (true, port) => format!("https://{host}:{port}"),
+        (false, 80) => format!("http://{host}"),
+        (false, port) => format!("http://{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! The flags.
+
+use controller_kit::KitArgs;
+
+use crate::build::PodSecurity;
+
+/// Makes WorkloadPlans run on Kubernetes: each becomes a Deployment and a Service, and is answered in the
+/// WorkloadExposure of the same name.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = crate::FIELD_MANAGER, version)]
+pub struct Args {
+    /// The flags that every controller has.
+    #[command(flatten)]
+    pub kit: KitArgs,
+    /// The runtime's own flags.
+    #[command(flatten)]
+    pub runtime: RuntimeArgs,
+}
+
+/// The runtime's own flags.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Runtime")]
+pub struct RuntimeArgs {
+    /// Which plans to run: those with this `spec.runtimeClass`.
+    #[arg(long, env = "SCORE_RUNTIME_CLASS", value_name = "CLASS", default_value = "kubernetes")]
+    pub runtime_class: String,
+    /// The domain of the cluster's DNS, for the URLs of exposures.
+    #[arg(long, env = "SCORE_CLUSTER_DOMAIN", value_name = "DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+    /// What every Workload is held to: `baseline` lets images run as root, `restricted` does not.
+    #[arg(long, env = "SCORE_POD_SECURITY", value_enum, default_value_t = PodSecurity::Baseline)]
+    pub pod_security: PodSecurity,
+}

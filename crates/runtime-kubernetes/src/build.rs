@@ -1,0 +1,77 @@
+//! Step 3: the objects that make a plan run. Pure, and equal for equal input, so that nothing rolls without a reason.
+
+mod container;
+mod deployment;
+mod environment;
+mod service;
+
+use std::collections::BTreeMap;
+
+use api_types::metadata::{LABEL_MANAGED_BY, LABEL_WORKLOAD, labels};
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::Service},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use crate::{
+    FIELD_MANAGER,
+    validate::{Identity, ValidPlan},
+};
+
+/// Digest of the pod template, by which instances of the current template are told from those of an earlier one.
+pub const ANNOTATION_TEMPLATE: &str = "score.dev/template-hash";
+/// Digest of the revisions of the outputs that the plan was made with: when one changes, so must the instances.
+pub const ANNOTATION_OUTPUTS: &str = "score.dev/outputs-revision";
+
+/// How much of Pod Security every Workload is held to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum PodSecurity {
+    /// No privilege escalation, the default seccomp profile. Images that run as root work.
+    #[default]
+    Baseline,
+    /// As baseline, and not as root, with every capability dropped.
+    Restricted,
+}
+
+/// What a plan becomes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resources {
+    /// What runs it.
+    pub deployment: Deployment,
+    /// Where it is reached; none where it serves no port.
+    pub service: Option<Service>,
+}
+
+impl Resources {
+    /// The digest of the pod template.
+    pub fn template_hash(&self) -> Option<&str> {
+        let template = &self.deployment.spec.as_ref()?.template;
+        Some(template.metadata.as_ref()?.annotations.as_ref()?.get(ANNOTATION_TEMPLATE)?)
+    }
+}
+
+/// The objects for `plan`.
+pub fn build(plan: &ValidPlan, security: PodSecurity) -> Resources {
+    Resources { deployment: deployment::build(plan, security), service: service::build(plan) }
+}
+
+fn metadata(identity: &Identity) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(identity.name.clone()),
+        namespace: Some(identity.namespace.clone()),
+        labels: Some(labels(&identity.name, FIELD_MANAGER)),
+        owner_references: Some(vec![identity.owner_reference()]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// What selects the instances of a Workload. It can never change for an object that exists, so it holds the least
+/// that keeps strangers out.
+fn selector(identity: &Identity) -> BTreeMap<String, String> {
+    [(LABEL_WORKLOAD, identity.name.as_str()), (LABEL_MANAGED_BY, FIELD_MANAGER)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests;

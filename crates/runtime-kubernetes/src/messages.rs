@@ -1,0 +1,144 @@
+//! Every sentence that users read. Each names their own containers and fields, says what to do next, holds no noun of
+//! the runtime, and says the same as long as the cause is the same: no counts, times, back-offs or generated names.
+
+mod invalid;
+mod plain;
+mod refusal;
+
+pub use invalid::invalid;
+pub use plain::plain;
+pub use refusal::{Refusal, refusal};
+
+/// Everything runs.
+pub const RUNNING: &str = "The workload runs.";
+/// It is on its way, and nothing more is known.
+pub const UNDERWAY: &str = "The workload is being started: wait, or look at what its containers print.";
+/// It ran, and does not now.
+pub const UNAVAILABLE: &str = "The workload does not run at present and is being started again: look at what its \
+                               containers print if this lasts.";
+/// It has taken longer than the platform gives it.
+pub const OVERDUE: &str = "The workload has not started in the time that the platform gives it: look at what its \
+                           containers print.";
+/// Somebody scaled it to nothing.
+pub const SCALED_TO_ZERO: &str = "The workload is scaled to no instance at all: scale it to at least one.";
+/// An object of the same name is in the way.
+pub const NAME_TAKEN: &str = "The name of the workload is taken in this namespace by something that was not made for \
+                              it: rename the workload, or remove what has the name.";
+/// What was made for an earlier Workload of the same name is still being removed.
+pub const PREDECESSOR: &str = "What ran under the name of the workload before is still being removed: wait.";
+
+/// Why an image cannot be had, as far as the text of the failure says.
+fn pull_failure(detail: &str) -> &'static str {
+    let detail = detail.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
+    if says(&["unauthorized", "denied", "forbidden", "authorization failed", "authentication required"]) {
+        "the registry does not let the platform read it: correct the name, or ask your platform team for access"
+    } else if says(&["not found", "manifest unknown", "does not exist", "name unknown"]) {
+        "there is no such image: correct the name or the tag, or push the image"
+    } else if says(&["no such host", "timeout", "timed out", "refused", "unreachable", "tls", "x509"]) {
+        "its registry cannot be reached: correct the name, or ask your platform team about the registry"
+    } else {
+        "correct the name or the tag, and make sure that the platform may read it"
+    }
+}
+
+/// The image of a container cannot be pulled.
+pub fn image(container: &str, image: &str, detail: &str) -> String {
+    format!("spec.containers.{container}.image: `{image}` cannot be pulled: {}.", pull_failure(detail))
+}
+
+/// The image of a container has a name that is none.
+pub fn image_name(container: &str, image: &str) -> String {
+    format!(
+        "spec.containers.{container}.image: `{image}` is not the name of an image: write it as registry/name:tag."
+    )
+}
+
+/// A container ended.
+pub fn stopped(container: &str, exit_code: i32, probed: bool) -> String {
+    match exit_code {
+        0 => format!(
+            "The container {container} ends with exit code 0, but must keep running: look at what it prints, and at \
+             spec.containers.{container}.command and args."
+        ),
+        // 128 + SIGKILL or SIGTERM: what a container gets whose liveness probe fails.
+        137 | 143 if probed => format!(
+            "The container {container} is stopped (exit code {exit_code}), as happens when \
+             spec.containers.{container}.livenessProbe does not pass: look at what it prints, and at the probe."
+        ),
+        _ => format!("The container {container} stops with exit code {exit_code}: look at what it prints."),
+    }
+}
+
+/// A container used more memory than it may.
+pub fn out_of_memory(container: &str) -> String {
+    format!(
+        "The container {container} needs more memory than it may use: raise \
+         spec.containers.{container}.resources.limits.memory."
+    )
+}
+
+/// A container's process could not be started.
+pub fn cannot_start(container: &str, detail: &str) -> String {
+    // Everything before is the chain of tools that passed the error on.
+    let cause = detail.find("exec: \"").map(|at| detail[at..].lines().next().unwrap_or_default());
+    let cause = cause.map(|cause| cause.trim_end_matches(": unknown")).map(|cause| format!(" ({cause})"));
+    format!(
+        "The container {container} cannot be started{}: correct spec.containers.{container}.command and args, or the \
+         image.",
+        cause.unwrap_or_default()
+    )
+}
+
+/// A container cannot be set up.
+pub fn cannot_set_up(container: &str, detail: &str) -> String {
+    if detail.contains("run as root") || detail.contains("runAsNonRoot") {
+        return format!(
+            "spec.containers.{container}.image: the image runs as root, which the platform does not allow: build it \
+             with a numeric user other than 0."
+        );
+    }
+    if detail.contains("couldn't find key") || (detail.contains("secret") && detail.contains("not found")) {
+        return format!(
+            "The container {container} waits for an output of a resource that its variables use and that is not there \
+             (any more): check spec.resources, or ask your platform team; it starts as soon as the output is there."
+        );
+    }
+    format!("The container {container} cannot be set up: check its fields, or ask your platform team.")
+}
+
+/// A container runs and is not ready.
+pub fn not_ready(container: &str) -> String {
+    format!(
+        "The container {container} runs, but spec.containers.{container}.readinessProbe does not pass: look at what it \
+         prints, and at the probe."
+    )
+}
+
+/// No machine takes the Workload.
+pub fn no_room(detail: &str) -> String {
+    let mut lacking: Vec<&str> = detail
+        .split("Insufficient ")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && !"./-".contains(c)).next())
+        .map(|resource| resource.trim_end_matches('.'))
+        .collect();
+    lacking.sort_unstable();
+    lacking.dedup();
+    if lacking.is_empty() {
+        return "No machine of the platform can take the workload at present: ask your platform team.".into();
+    }
+    format!(
+        "The platform has no room for the workload at present: too little {}: ask for less in \
+         spec.containers.*.resources, or ask your platform team for more.",
+        lacking.join(" and ")
+    )
+}
+
+/// The plan asks for what this runtime cannot do.
+pub fn problems(problems: &[String]) -> String {
+    problems.join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! What the instances say of their containers.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{
+    ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod,
+};
+
+use super::{Failing, STEADY, Seen};
+use crate::{messages, validate::ValidContainer};
+
+/// The first container, by instance and name, of which something is wrong.
+pub(super) fn failing(seen: Seen<'_>) -> Option<Failing> {
+    containers(seen).find_map(|(container, status)| container_failing(container, status, seen.now))
+}
+
+/// What the first instance that waits waits for.
+pub(super) fn hint(seen: Seen<'_>) -> Option<String> {
+    let unschedulable = seen.current_pods().find_map(unschedulable).map(messages::no_room);
+    unschedulable.or_else(|| containers(seen).find_map(|(container, status)| not_ready(container, status)))
+}
+
+/// The user's containers with their states. Containers that the platform added are not the user's to mend.
+fn containers(seen: Seen<'_>) -> impl Iterator<Item = (&ValidContainer, &ContainerStatus)> {
+    let statuses =
+        seen.current_pods().filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref()).flatten();
+    statuses.filter_map(move |status| {
+        let container = seen.plan.containers.iter().find(|container| container.name == status.name)?;
+        Some((container, status))
+    })
+}
+
+fn container_failing(
+    container: &ValidContainer,
+    status: &ContainerStatus,
+    now: Timestamp,
+) -> Option<Failing> {
+    let state = status.state.as_ref()?;
+    let last_end = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    if let Some(waiting) = &state.waiting {
+        return waiting_failing(container, waiting, last_end).map(Failing::degraded);
+    }
+    if let Some(end) = &state.terminated {
+        return Some(Failing::degraded(ended(container, end)));
+    }
+    let again = unsteady(state.running.as_ref()?, now)?;
+    last_end.map(|end| Failing { again: Some(again), ..Failing::degraded(ended(container, end)) })
+}
+
+fn waiting_failing(
+    container: &ValidContainer,
+    waiting: &ContainerStateWaiting,
+    last_end: Option<&ContainerStateTerminated>,
+) -> Option<String> {
+    let detail = waiting.message.as_deref().unwrap_or_default();
+    match waiting.reason.as_deref()? {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable"
+        | "ImageInspectError"
+        | "SignatureValidationFailed" => Some(messages::image(&container.name, &container.image, detail)),
+        "InvalidImageName" => Some(messages::image_name(&container.name, &container.image)),
+        "CreateContainerConfigError" => Some(messages::cannot_set_up(&container.name, detail)),
+        "CreateContainerError" | "RunContainerError" => Some(messages::cannot_start(&container.name, detail)),
+        "CrashLoopBackOff" => last_end.map(|end| ended(container, end)),
+        _ => None,
+    }
+}
+
+fn ended(container: &ValidContainer, end: &ContainerStateTerminated) -> String {
+    match end.reason.as_deref() {
+        Some("OOMKilled") => messages::out_of_memory(&container.name),
+        Some("StartError" | "ContainerCannotRun") => {
+            messages::cannot_start(&container.name, end.message.as_deref().unwrap_or_default())
+        }
+        _ => messages::stopped(&container.name, end.exit_code, container.liveness.is_some()),
+    }
+}
+
+/// How long until a container counts as running steadily; `None` if it does.
+fn unsteady(running: &ContainerStateRunning, now: Timestamp) -> Option<Duration> {
+    let ran = Duration::try_from(now.duration_since(running.started_at.as_ref()?.0)).unwrap_or_default();
+    // The start is known in whole seconds, so the end is only reached a second later for sure.
+    STEADY.checked_sub(ran).filter(|rest| !rest.is_zero()).map(|rest| rest + Duration::from_secs(1))
+}
+
+fn not_ready(container: &ValidContainer, status: &ContainerStatus) -> Option<String> {
+    let running = status.state.as_ref()?.running.is_some();
+    (running && !status.ready && container.readiness.is_some()).then(|| messages::not_ready(&container.name))
+}
+
+fn unschedulable(pod: &Pod) -> Option<&str> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled")?;
+    let waits = scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable");
+    waits.then(|| scheduled.message.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,320 @@
+//! Step 2: from a plan as anyone may have written it to one that can be built. Pure.
+//!
+//! Everything that is wrong is listed at once, each with the path of the user's own field.
+
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
+
+use api_types::{
+    HttpGetAction, PlanContainer, Probe, Protocol, ResourceQuantities, SecretKeyRef, Segment, ServicePort,
+    Template, TemplateKind, Text, WorkloadPlan,
+};
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
+use kube::Resource as _;
+use score_spec::quantity::{Cpu, Memory, QuantityError};
+use sha2::{Digest as _, Sha256};
+
+/// Who asks: enough to answer, whatever is wrong with the rest of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The namespace of the plan and of everything made for it.
+    pub namespace: String,
+    /// The name of the plan, of its Workload and of everything made for it.
+    pub name: String,
+    /// The plan's uid, by which what was made for it is told from what was made for one before it.
+    pub uid: String,
+    /// The generation of the plan that is answered.
+    pub generation: i64,
+    /// The uid of the Workload, which the exposure must name as well.
+    pub workload_uid: String,
+}
+
+/// A plan that the API server handed out without what it gives every object.
+#[derive(Debug, thiserror::Error)]
+#[error("the plan carries no {0}, which the API server gives every object")]
+pub struct Error(&'static str);
+
+impl Identity {
+    /// Who `plan` is.
+    ///
+    /// # Errors
+    /// If metadata that the API server sets is missing.
+    pub fn of(plan: &WorkloadPlan) -> Result<Self, Error> {
+        let meta = plan.meta();
+        Ok(Self {
+            namespace: meta.namespace.clone().ok_or(Error("namespace"))?,
+            name: meta.name.clone().ok_or(Error("name"))?,
+            uid: meta.uid.clone().ok_or(Error("uid"))?,
+            generation: meta.generation.ok_or(Error("generation"))?,
+            workload_uid: plan.spec.workload_ref.uid.clone(),
+        })
+    }
+
+    /// The reference that makes the API server collect an object when the plan goes.
+    pub fn owner_reference(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: WorkloadPlan::api_version(&()).into_owned(),
+            kind: WorkloadPlan::kind(&()).into_owned(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }
+    }
+}
+
+/// A plan that can be built: nothing in it can make building fail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidPlan {
+    /// Who asks.
+    pub identity: Identity,
+    /// The containers, by name.
+    pub containers: Vec<ValidContainer>,
+    /// The ports, in the user's order.
+    pub ports: Vec<ValidPort>,
+    /// Changes whenever an output that the plan was made with does; absent without claims.
+    pub outputs_revision: Option<String>,
+}
+
+/// A container that can be built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidContainer {
+    /// The user's name for it.
+    pub name: String,
+    /// The image.
+    pub image: String,
+    /// The entrypoint, empty for the image's own.
+    pub command: Vec<String>,
+    /// The arguments, empty for the image's own.
+    pub args: Vec<String>,
+    /// The environment.
+    pub variables: BTreeMap<String, Value>,
+    /// The most that it may use, in the form that the API server stores.
+    pub limits: BTreeMap<String, Quantity>,
+    /// What it is sure to get, in the form that the API server stores.
+    pub requests: BTreeMap<String, Quantity>,
+    /// When to restart it.
+    pub liveness: Option<ValidProbe>,
+    /// When to send requests to it.
+    pub readiness: Option<ValidProbe>,
+}
+
+/// The value of a variable, by what it takes to make it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text without a secret.
+    Plain(String),
+    /// Exactly one secret.
+    Secret(SecretKeyRef),
+    /// Text and secrets, to be joined in order.
+    Joined(Vec<Segment>),
+}
+
+/// A probe, reduced to the one check that is made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValidProbe {
+    /// An HTTP request.
+    HttpGet(HttpGetAction),
+    /// A command.
+    Exec(Vec<String>),
+}
+
+/// A port with everything that may be left out filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidPort {
+    /// Unique among the ports: the user's name, or one made from number and protocol.
+    pub name: String,
+    /// What users call it: their name, or the number.
+    pub label: String,
+    /// The port that others use.
+    pub port: i32,
+    /// The port that the container listens on.
+    pub target: i32,
+    /// The transport protocol.
+    pub protocol: Protocol,
+}
+
+/// The plan, ready to be built.
+///
+/// # Errors
+/// Everything that this runtime cannot do, one sentence each, beginning with the field path.
+pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Vec<String>> {
+    let mut problems = template_problems(&plan.spec.template);
+    if plan.spec.containers.is_empty() {
+        problems.push("spec.containers: there is no container to run: add one.".into());
+    }
+    let containers = plan
+        .spec
+        .containers
+        .iter()
+        .map(|(name, container)| valid_container(name, container, &mut problems))
+        .collect();
+    let ports = plan.spec.service.as_ref().map(|service| valid_ports(&service.ports)).unwrap_or_default();
+    let outputs_revision = outputs_revision(plan);
+    if problems.is_empty() {
+        Ok(ValidPlan { identity, containers, ports, outputs_revision })
+    } else {
+        Err(problems)
+    }
+}
+
+fn template_problems(template: &Template) -> Vec<String> {
+    let own =
+        template.kind == TemplateKind::Manifests && template.ref_.is_none() && template.values.is_empty();
+    if own {
+        return Vec::new();
+    }
+    vec![
+        "The platform's profile asks for a template or template values, which this runtime cannot use: choose another \
+         spec.profile, or ask your platform team to configure the backend without a template."
+            .into(),
+    ]
+}
+
+fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<String>) -> ValidContainer {
+    let path = format!("spec.containers.{name}");
+    check_variable_names(&path, container, problems);
+    let resources = container.resources.as_ref();
+    ValidContainer {
+        name: name.to_owned(),
+        image: container.image.clone(),
+        command: container.command.clone(),
+        args: container.args.clone(),
+        variables: container.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect(),
+        limits: quantities(
+            &format!("{path}.resources.limits"),
+            resources.and_then(|resources| resources.limits.as_ref()),
+            problems,
+        ),
+        requests: quantities(
+            &format!("{path}.resources.requests"),
+            resources.and_then(|resources| resources.requests.as_ref()),
+            problems,
+        ),
+        liveness: probe(&format!("{path}.livenessProbe"), container.liveness_probe.as_ref(), problems),
+        readiness: probe(&format!("{path}.readinessProbe"), container.readiness_probe.as_ref(), problems),
+    }
+}
+
+/// Kubernetes takes printable ASCII in the names of variables, and nothing else; Score takes anything but `=`.
+fn check_variable_names(path: &str, container: &PlanContainer, problems: &mut Vec<String>) {
+    let printable = |name: &str| !name.is_empty() && name.chars().all(|c| matches!(c, ' '..='~') && c != '=');
+    for name in container.variables.keys().filter(|name| !printable(name)) {
+        problems.push(format!(
+            "{path}.variables: the name `{}` cannot be used here: use printable ASCII characters other than =.",
+            name.escape_debug()
+        ));
+    }
+}
+
+fn value(text: &Text) -> Value {
+    let segments = match text {
+        Text::Plain(text) => return Value::Plain(text.clone()),
+        Text::Segments(segments) => segments,
+    };
+    let said = |segment: &&Segment| !matches!(segment, Segment::Value(text) if text.is_empty());
+    let segments: Vec<_> = segments.iter().filter(said).cloned().collect();
+    match segments.as_slice() {
+        [Segment::SecretKeyRef(reference)] => Value::Secret(reference.clone()),
+        _ => plain(&segments).map_or(Value::Joined(segments), Value::Plain),
+    }
+}
+
+/// The text, if no segment is a secret.
+fn plain(segments: &[Segment]) -> Option<String> {
+    let text = |segment: &Segment| match segment {
+        Segment::Value(text) => Some(text.clone()),
+        Segment::SecretKeyRef(_) => None,
+    };
+    segments.iter().map(text).collect()
+}
+
+fn quantities(
+    path: &str,
+    given: Option<&ResourceQuantities>,
+    problems: &mut Vec<String>,
+) -> BTreeMap<String, Quantity> {
+    let Some(given) = given else { return BTreeMap::new() };
+    let canonical = [
+        ("cpu", given.cpu.as_deref().map(canonical::<Cpu>)),
+        ("memory", given.memory.as_deref().map(canonical::<Memory>)),
+    ];
+    let mut quantities = BTreeMap::new();
+    for (resource, result) in canonical {
+        match result {
+            Some(Ok(quantity)) => drop(quantities.insert(resource.to_owned(), quantity)),
+            Some(Err(error)) => problems.push(format!("{path}.{resource}: {error}.")),
+            None => {}
+        }
+    }
+    quantities
+}
+
+/// The quantity as the API server stores it, so that what is applied is what comes back.
+fn canonical<T: FromStr<Err = QuantityError> + Display>(text: &str) -> Result<Quantity, QuantityError> {
+    text.parse::<T>().map(|quantity| Quantity(quantity.to_string()))
+}
+
+/// Where both checks are given the HTTP request is made: it needs nothing inside the image.
+fn probe(path: &str, given: Option<&Probe>, problems: &mut Vec<String>) -> Option<ValidProbe> {
+    let given = given?;
+    if let Some(http_get) = &given.http_get {
+        return Some(ValidProbe::HttpGet(http_get.clone()));
+    }
+    let command = given.exec.as_ref().map(|exec| exec.command.clone()).unwrap_or_default();
+    if command.is_empty() {
+        problems.push(format!("{path}: there is nothing to check: give httpGet, or exec with a command."));
+    }
+    Some(ValidProbe::Exec(command))
+}
+
+fn valid_ports(given: &[ServicePort]) -> Vec<ValidPort> {
+    let mut taken: Vec<String> = given.iter().filter_map(|port| port.name.clone()).collect();
+    given.iter().map(|port| valid_port(port, &mut taken)).collect()
+}
+
+fn valid_port(given: &ServicePort, taken: &mut Vec<String>) -> ValidPort {
+    let protocol = given.protocol.unwrap_or_default();
+    ValidPort {
+        name: given.name.clone().unwrap_or_else(|| free_name(given.port, protocol, taken)),
+        label: given.name.clone().unwrap_or_else(|| given.port.to_string()),
+        port: given.port,
+        target: given.target_port.unwrap_or(given.port),
+        protocol,
+    }
+}
+
+/// A name for a port without one: Kubernetes wants names as soon as there are two ports.
+fn free_name(port: i32, protocol: Protocol, taken: &mut Vec<String>) -> String {
+    let mut name = match protocol {
+        Protocol::Tcp => format!("port-{port}"),
+        Protocol::Udp => format!("port-{port}-udp"),
+    };
+    while taken.contains(&name) {
+        name.push('x');
+    }
+    taken.push(name.clone());
+    name
+}
+
+fn outputs_revision(plan: &WorkloadPlan) -> Option<String> {
+    if plan.spec.claims.is_empty() {
+        return None;
+    }
+    let mut claims: Vec<_> =
+        plan.spec.claims.iter().map(|claim| (&claim.key, &claim.outputs_revision)).collect();
+    claims.sort();
+    let mut digest = Sha256::new();
+    for (key, revision) in claims {
+        // Neither a key nor a revision can hold a NUL, so no two lists of claims read the same.
+        digest.update(format!("{key}\0{}\0", revision.as_deref().unwrap_or_default()));
+    }
+    Some(hex(&digest.finalize()))
+}
+
+/// The first 16 digits of a digest: enough to tell apart what one Workload can be.
+pub(crate) fn hex(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;
