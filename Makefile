@@ -5,8 +5,18 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
+# CLUSTER=current IMAGE_REGISTRY=registry.example.com/team: the demo on a cluster of yours.
+export CLUSTER IMAGE_REGISTRY
+CLUSTER ?= local
+
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## From nothing to two running Workloads; on your own cluster: CLUSTER=current IMAGE_REGISTRY=…
+	@hack/demo/demo.sh
+
+demo-down: ## Removes what the demo has made; takes the same CLUSTER
+	@hack/demo/down.sh
 
 test: ## Runs every test there is; the last line counts the steps that passed and failed
 	@hack/test/run.sh
@@ -17,13 +27,33 @@ test-unit: ## Runs the tests that need no cluster
 lint: ## Checks formatting, clippy, the scripts and the workflows
 	@hack/test/run.sh lint
 
+charts-test: ## Tests the charts; with TEST_KUBECONFIG=<file> also against that cluster
+	@hack/tools/install.sh helm
+	@hack/test/with-tools.sh charts/test.sh
+
+e2e: ## Runs the end-to-end tests on the cluster that the demo has started
+	@hack/test/on-cluster.sh cargo test --locked --package e2e
+
+deny: ## Checks licences, sources and known vulnerabilities of all dependencies (needs a network)
+	@hack/test/deny.sh
+
 fmt: ## Formats the Rust code
 	cargo fmt --all
 
 crds: ## Generates crds/ from crates/api-types
 	UPDATE_CRDS=1 cargo test --locked --package api-types --test crds
 
+images: ## Builds all images; with IMAGE_REGISTRY=… also pushes them there
+	@hack/demo/images.sh
+
+cluster-up: ## Starts the local Kubernetes, empty; NODES=3 for more than one
+	@hack/cluster/cluster up $(NODES)
+
+cluster-down: ## Removes the local Kubernetes
+	@hack/cluster/cluster down
+
 clean: ## Removes what was built; the cache folder of tools and images stays
 	cargo clean
 
-.PHONY: help test test-unit lint fmt crds clean
+.PHONY: help demo demo-down test test-unit lint charts-test e2e deny fmt crds images \
+	cluster-up cluster-down clean

@@ -47,7 +47,8 @@ declare -A BACKGROUND=()
 begin() {
   local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log
   shift
-  nice -n 10 "$@" >"$log" 2>&1 </dev/null &
+  # A session of its own, so that stop_background reaches all that COMMAND has started.
+  setsid nice -n 10 "$@" >"$log" 2>&1 </dev/null &
   BACKGROUND[$name]=$!
 }
 
@@ -70,7 +71,7 @@ finish() {
 stop_background() {
   local pid
   for pid in "${BACKGROUND[@]}"; do
-    kill "$pid" 2>/dev/null || true
+    kill -- "-$pid" 2>/dev/null || true
   done
 }
 

@@ -16,21 +16,39 @@ source hack/test/lib.sh
 
 LOG_DIR=$PWD/target/test-logs
 export PATH=$SCORE_CACHE_DIR/bin:$PATH
+# A cluster of its own: the one of `make demo`, if it is up, is left alone.
+export CLUSTER_NAME=score-test CLUSTER_API_PORT=7443
 
 group_lint() {
   step "Rust formatting" cargo fmt --all --check
   step "clippy" cargo clippy --locked --workspace --all-targets -- --deny warnings
   step "shell scripts" hack/test/shellcheck.sh
+  step "workflows" hack/test/workflows.sh
 }
 
 group_unit() {
-  step "each crate alone" hack/test/crates-alone.sh
+  # Ten minutes the first time: beside what cargo does, if it will be needed.
+  [[ " $REQUESTED " != *" cluster "* ]] || begin "tools" hack/tools/install.sh
   step "one version of each dependency" hack/test/dependencies.sh
+  step "each crate alone" hack/test/crates-alone.sh
   step "unit tests" cargo test --locked --workspace --exclude e2e
 }
 
+# Everything that runs containers. The demo is a test of itself, and installs what the
+# end-to-end tests look at.
+group_cluster() {
+  [ -v 'BACKGROUND[tools]' ] || begin "tools" hack/tools/install.sh
+  finish "tools"
+  step "demo" make demo
+  after "demo" step "demo again, on what stands" make demo
+  after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
+  after "demo" step "end to end" make e2e
+  step "demo-down" make demo-down
+  step "local cluster" hack/cluster/test.sh
+}
+
 all_groups() {
-  echo lint unit
+  echo lint unit cluster
 }
 
 main() {
@@ -39,6 +57,7 @@ main() {
   trap stop_background EXIT
   # shellcheck disable=SC2046 # one word per group
   [ $# -gt 0 ] || set -- $(all_groups)
+  REQUESTED=$*
   step "Debian packages and toolchains" hack/deps.sh
   for group; do
     declare -F "group_$group" >/dev/null || die "there is no group '$group'; known: $(all_groups)"

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# From nothing to two Workloads that are Ready and answer. What stands already is reused.
+#
+#   demo.sh                                                     a Kubernetes on this machine
+#   CLUSTER=current IMAGE_REGISTRY=REGISTRY/TEAM demo.sh        the current kubeconfig context
+set -euo pipefail
+
+DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd "$DEMO_DIR/../.."
+# shellcheck source=hack/lib/common.sh
+source hack/lib/common.sh
+for part in config build cluster install workloads; do
+  # shellcheck source=/dev/null
+  source "$DEMO_DIR/lib/$part.sh"
+done
+
+LOG_DIR=$PWD/target/demo-logs
+
+say_next() {
+  local setup=''
+  # shellcheck disable=SC2016 # for the user's shell
+  [ "$CLUSTER" = current ] || setup='  eval "$(hack/cluster/cluster env)"                 # kubectl for this cluster'
+  cat <<TEXT
+
+Both Workloads are Ready. To try next:
+
+$setup
+  kubectl get workload                                # what a developer sees
+  kubectl describe workload node-postgres-app
+  kubectl get resourceclaim.score.dev,workloadplan,workloadexposure    # what is behind it
+  kubectl --namespace $SYSTEM_NAMESPACE get pods                 # the controllers
+
+The guide goes on from here: docs/getting-started.md. To remove everything: make demo-down${1:-}
+TEXT
+}
+
+main() {
+  local workload
+  check_config
+  mkdir -p "$LOG_DIR"
+  check_machine
+  install_tools
+  build_images
+  start_cluster
+  provide_images
+  install_charts
+  apply_examples
+  for workload in $(example_names); do wait_until_ready "$workload"; done
+  for workload in $(example_names); do fetch "$workload"; done
+  say "all of it: $((SECONDS / 60)) min $((SECONDS % 60)) s"
+  say_next "$([ "$CLUSTER" = local ] || echo " CLUSTER=current IMAGE_REGISTRY=$IMAGE_REGISTRY")"
+}
+
+main

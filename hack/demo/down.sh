@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Removes what demo.sh has made, for the same CLUSTER.
+set -euo pipefail
+
+DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+cd "$DEMO_DIR/../.."
+# shellcheck source=hack/lib/common.sh
+source hack/lib/common.sh
+for part in config cluster install workloads; do
+  # shellcheck source=/dev/null
+  source "$DEMO_DIR/lib/$part.sh"
+done
+
+LOG_DIR=$PWD/target/demo-logs
+
+remove_from_current_cluster() {
+  say "using the kubeconfig context $(current_context)"
+  hack/tools/install.sh helm
+  use_cluster
+  delete_examples
+  uninstall_charts
+  say "The kinds of score.dev stay, because deleting a kind deletes every object of it. To remove them too:
+  kubectl delete crd --selector app.kubernetes.io/part-of=score-orchestrator"
+}
+
+mkdir -p "$LOG_DIR"
+case $CLUSTER in
+  # With the cluster goes everything in it.
+  local) hack/cluster/cluster down ;;
+  current) remove_from_current_cluster ;;
+  *) die "CLUSTER=$CLUSTER: use local or current" ;;
+esac
