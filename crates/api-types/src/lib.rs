@@ -11,6 +11,9 @@
 //! | [`WorkloadPlan`] | the orchestrator | nobody: it has no status |
 //! | [`WorkloadExposure`] | the orchestrator | the one runtime named in `spec.runtimeClass` |
 
+// kube's derive takes one `printcolumn(…)` per column, whose equal arguments clippy takes for duplicates.
+#![allow(clippy::duplicated_attributes)]
+
 mod claim;
 mod exposure;
 mod json;

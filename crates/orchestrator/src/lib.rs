@@ -1,1 +1,57 @@
-//! .
+//! The orchestrator: the only writer of ResourceClaims, WorkloadPlans and WorkloadExposures, and of the one status
+//! that users read.
+//!
+//! A reconcile is a pipeline, a file per step, of which only the first and the last two touch anything outside:
+//!
+//! 1. [`dereference`]: what is there for this Workload, from caches alone;
+//! 2. [`validate`]: the spec, parsed into types that cannot be wrong;
+//! 3. [`build`]: the claims, the plan and the exposure that should be there;
+//! 4. [`apply`]: write what differs;
+//! 5. [`update_status`]: say what came of it, if that is new.
+//!
+//! It reads no Secret and knows nothing of any runtime: a secret stays a reference in everything that it writes.
+
+pub mod apply;
+pub mod build;
+mod caches;
+pub mod claims;
+pub mod controller;
+pub mod dereference;
+pub mod events;
+pub mod platform;
+pub mod status;
+pub mod update_status;
+pub mod validate;
+
+use controller_kit::{Definition, Kit, KitArgs};
+
+use crate::{controller::Orchestrator, platform::Platform};
+
+/// Name, lease, reporter and field manager of the orchestrator, and the kinds that it needs.
+pub const DEFINITION: Definition = Definition {
+    name: "score-orchestrator",
+    crds: &[
+        "workloads.score.dev",
+        "resourceclaims.score.dev",
+        "workloadplans.score.dev",
+        "workloadexposures.score.dev",
+    ],
+};
+
+/// Turns Workloads (the Score spec as a Kubernetes resource) into claims for provisioners and a plan for a runtime,
+/// and aggregates their answers into the Workload's one status.
+///
+/// Every flag can also be given as the environment variable that is named beside it.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = DEFINITION.name, version)]
+pub struct Args {
+    /// What every controller takes.
+    #[command(flatten)]
+    pub kit: KitArgs,
+}
+
+/// Runs the controller until shutdown.
+pub async fn start(kit: Kit) {
+    let (orchestrator, triggers) = Orchestrator::new(&kit, Platform::builtin());
+    kit.run_controller(controller::controller(&kit, orchestrator, triggers)).await;
+}

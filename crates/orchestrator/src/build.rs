@@ -1,0 +1,240 @@
+//! Step 3: what should be there. Pure, and cannot fail: what stands in the way is part of the result.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use api_types::{
+    ClaimSummary, PlanClaim, PlanContainer, Reason, ResourceClaim, Service, Text, Workload,
+    WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
+};
+use controller_kit::owner_reference;
+use kube::api::ObjectMeta;
+use score_spec::{
+    names::{ContainerName, ResourceKey},
+    project::{Resolution, Unresolved, variables},
+    validate::{FieldError, ValidContainer, ValidWorkload},
+};
+
+use crate::{
+    DEFINITION,
+    claims::{Dependency, Outputs, dependencies},
+    dereference::World,
+    platform::{Backend, Platform},
+    status::{self, Verdict},
+};
+
+/// What should be there for a Workload.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Whether the spec is valid.
+    pub inputs: Verdict,
+    /// Each dependency, by key.
+    pub dependencies: BTreeMap<ResourceKey, Dependency>,
+    /// The state of each dependency; of those known so far while the spec is not valid.
+    pub summaries: Vec<ClaimSummary>,
+    /// The plan, or why the last one stays as it is.
+    pub projection: Projection,
+    /// Claims that nothing uses any more.
+    pub obsolete: Vec<Arc<ResourceClaim>>,
+}
+
+impl Built {
+    /// The claims to apply.
+    pub fn claims(&self) -> impl Iterator<Item = &ResourceClaim> {
+        self.dependencies.values().filter_map(|dependency| dependency.claim.as_ref())
+    }
+}
+
+/// The plan, or why the last one stays as it is.
+#[derive(Clone, Debug)]
+pub enum Projection {
+    /// Everything resolved.
+    Emitted(Box<Emitted>),
+    /// The plan of this very generation stands, and outputs that it was made with are away for now.
+    Stands,
+    /// Something stands in the way: the reason, and what to tell the user.
+    Withheld(Reason, String),
+}
+
+/// What a runtime is asked.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    /// The question.
+    pub plan: WorkloadPlan,
+    /// Where the answer goes.
+    pub exposure: WorkloadExposure,
+}
+
+/// What should be there for `workload`.
+pub fn build(
+    workload: &Workload,
+    valid: Result<ValidWorkload, Vec<FieldError>>,
+    platform: &Platform,
+    world: &World,
+) -> Built {
+    match valid {
+        Ok(valid) => build_valid(workload, &valid, platform, world),
+        Err(errors) => Built {
+            inputs: Verdict::No(Reason::SpecInvalid, in_words(&errors)),
+            dependencies: BTreeMap::new(),
+            summaries: known_so_far(workload, world),
+            projection: Projection::Stands,
+            obsolete: Vec::new(),
+        },
+    }
+}
+
+fn in_words(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What is there of an invalid Workload goes on, so it is still told.
+fn known_so_far(workload: &Workload, world: &World) -> Vec<ClaimSummary> {
+    let mine = world.claims.values().filter(|claim| Some(&claim.spec.workload_ref.uid) == workload.metadata.uid.as_ref());
+    mine.map(|claim| status::summary_of(&claim.spec.key, claim)).collect()
+}
+
+fn build_valid(workload: &Workload, valid: &ValidWorkload, platform: &Platform, world: &World) -> Built {
+    let dependencies = dependencies(workload, valid, platform, world);
+    let projection = match platform.backend(valid.profile.as_deref()) {
+        Ok(backend) => project(workload, valid, backend, &dependencies, world),
+        Err(message) => Projection::Withheld(Reason::RuntimeSelecting, message),
+    };
+    Built {
+        inputs: Verdict::Yes,
+        summaries: dependencies.values().map(|dependency| dependency.summary.clone()).collect(),
+        obsolete: obsolete(valid, world),
+        projection,
+        dependencies,
+    }
+}
+
+fn project(
+    workload: &Workload,
+    valid: &ValidWorkload,
+    backend: &Backend,
+    dependencies: &BTreeMap<ResourceKey, Dependency>,
+    world: &World,
+) -> Projection {
+    if let Some(message) = predecessor(valid, world) {
+        return Projection::Withheld(Reason::RuntimeSelecting, message);
+    }
+    let outputs: Outputs = dependencies
+        .iter()
+        .filter_map(|(key, dependency)| Some((key.clone(), dependency.outputs.clone()?)))
+        .collect();
+    let missing: Vec<_> = dependencies.keys().filter(|key| !outputs.contains_key(*key)).collect();
+    match variables(valid, &outputs) {
+        Resolution::Resolved(variables) if missing.is_empty() => {
+            let plan = plan(workload, valid, backend, dependencies, variables);
+            let exposure = exposure(workload, valid, backend);
+            Projection::Emitted(Box::new(Emitted { plan, exposure }))
+        }
+        _ if !missing.is_empty() && is_current(valid, world) => Projection::Stands,
+        Resolution::Resolved(_) => Projection::Withheld(Reason::ProjectionError, unresolved(&[], &missing)),
+        Resolution::Unresolved(references) => {
+            Projection::Withheld(Reason::ProjectionError, unresolved(&references, &missing))
+        }
+    }
+}
+
+/// Whether the plan of this very generation of this very Workload has been made.
+fn is_current(valid: &ValidWorkload, world: &World) -> bool {
+    world.plan.as_ref().is_some_and(|plan| {
+        plan.spec.workload_ref.uid == valid.uid && plan.spec.observed_workload_generation == valid.generation
+    })
+}
+
+/// What an earlier Workload of this name left is collected by the API server; writing into it would bring it back.
+fn predecessor(valid: &ValidWorkload, world: &World) -> Option<String> {
+    let plan = world.plan.as_ref().map(|plan| (&plan.metadata, &plan.spec.workload_ref));
+    let exposure = world.exposure.as_ref().map(|exposure| (&exposure.metadata, &exposure.spec.workload_ref));
+    let leaving = [plan, exposure].into_iter().flatten().any(|(metadata, workload)| {
+        workload.uid != valid.uid || metadata.deletion_timestamp.is_some()
+    });
+    leaving.then(|| "Waiting until what an earlier Workload of this name left is gone.".to_owned())
+}
+
+fn unresolved(references: &[Unresolved], missing: &[&ResourceKey]) -> String {
+    let unused = missing.iter().filter(|key| !references.iter().any(|found| found.cause.reference.resource == ***key));
+    let causes = references.iter().map(ToString::to_string);
+    let causes = causes.chain(unused.map(|key| format!("spec.resources.{key}: has no outputs yet")));
+    format!("One or more required outputs are not resolved. {}.", causes.collect::<Vec<_>>().join("; "))
+}
+
+fn plan(
+    workload: &Workload,
+    valid: &ValidWorkload,
+    backend: &Backend,
+    dependencies: &BTreeMap<ResourceKey, Dependency>,
+    mut variables: BTreeMap<ContainerName, BTreeMap<String, Text>>,
+) -> WorkloadPlan {
+    let containers = valid.containers.iter().map(|(name, container)| {
+        (name.to_string(), plan_container(container, variables.remove(name).unwrap_or_default()))
+    });
+    let claims = dependencies.iter().filter_map(|(key, dependency)| {
+        let resource = valid.resources.get(key)?;
+        Some(PlanClaim {
+            key: key.to_string(),
+            type_: resource.type_.to_string(),
+            class: resource.class.to_string(),
+            outputs_revision: dependency.revision.clone(),
+        })
+    });
+    let ports: Vec<_> = valid.ports.iter().map(|port| port.to_api()).collect();
+    let spec = WorkloadPlanSpec {
+        workload_ref: workload_ref(valid),
+        observed_workload_generation: valid.generation,
+        runtime_class: backend.runtime_class.clone(),
+        backend_id: backend.id.clone(),
+        template: backend.template.clone(),
+        containers: containers.collect(),
+        service: (!ports.is_empty()).then_some(Service { ports }),
+        claims: claims.collect(),
+    };
+    WorkloadPlan { metadata: object_meta(workload, valid), spec }
+}
+
+fn plan_container(container: &ValidContainer, variables: BTreeMap<String, Text>) -> PlanContainer {
+    PlanContainer {
+        image: container.image.clone(),
+        command: container.command.clone(),
+        args: container.args.clone(),
+        variables,
+        resources: container.compute.to_api(),
+        liveness_probe: container.liveness_probe.clone(),
+        readiness_probe: container.readiness_probe.clone(),
+    }
+}
+
+fn exposure(workload: &Workload, valid: &ValidWorkload, backend: &Backend) -> WorkloadExposure {
+    let spec =
+        WorkloadExposureSpec { workload_ref: workload_ref(valid), runtime_class: backend.runtime_class.clone() };
+    WorkloadExposure { metadata: object_meta(workload, valid), spec, status: None }
+}
+
+fn workload_ref(valid: &ValidWorkload) -> WorkloadRef {
+    WorkloadRef { name: valid.name.to_string(), uid: valid.uid.clone() }
+}
+
+fn object_meta(workload: &Workload, valid: &ValidWorkload) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(valid.name.to_string()),
+        namespace: Some(valid.namespace.clone()),
+        labels: Some(metadata::labels(valid.name.as_str(), DEFINITION.name)),
+        owner_references: Some(vec![owner_reference(workload)]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Claims of resources that the spec no longer has, once the plan without them has rolled out: until then something
+/// that runs may still use them.
+fn obsolete(valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
+    let rolled_out = is_current(valid, world) && world.answer().is_some_and(|answer| answer.is_ready());
+    let unused = world.claims.values().filter(|claim| {
+        claim.spec.workload_ref.uid == valid.uid
+            && claim.metadata.deletion_timestamp.is_none()
+            && !valid.resources.contains_key(claim.spec.key.as_str())
+    });
+    unused.filter(|_| rolled_out).cloned().collect()
+}
+

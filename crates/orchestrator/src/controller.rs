@@ -1,0 +1,133 @@
+//! The driver: when to reconcile, and the order of the steps.
+
+use api_types::{ResourceClaim, Workload, metadata::ANNOTATION_TRACEPARENT};
+use async_trait::async_trait;
+use controller_kit::{Applier, CacheClosed, Kit, reconcile_span};
+use jiff::Timestamp;
+use k8s_controller::{Context, Controller, TraceMetadata};
+use kube::{
+    Client, ResourceExt as _,
+    runtime::{controller::Action, reflector::ObjectRef, watcher},
+};
+use tracing::{Instrument as _, Span};
+
+use crate::{
+    DEFINITION,
+    apply::{self, apply},
+    build::{Built, Projection, build},
+    caches::{Caches, Triggers, watch_all},
+    dereference::{World, dereference},
+    events::event_for,
+    platform::Platform,
+    status::{self, Findings, Verdict},
+    update_status::{self, update_status},
+    validate::validate,
+};
+
+/// Everything that a reconcile needs.
+pub struct Orchestrator {
+    caches: Caches,
+    applier: Applier,
+    platform: Platform,
+}
+
+/// A step that talks to the API server failed; it is tried again with a growing delay.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process is stopping.
+    #[error("stopped before everything was listed")]
+    Dereference(#[from] CacheClosed),
+    /// Claims, plan or exposure could not be written.
+    #[error("failed to write what the workload needs")]
+    Apply(#[from] apply::Error),
+    /// The status could not be written.
+    #[error("failed to write what came of it")]
+    UpdateStatus(#[from] update_status::Error),
+}
+
+impl Orchestrator {
+    /// An orchestrator for `platform`, and the streams that trigger it.
+    pub fn new(kit: &Kit, platform: Platform) -> (Self, Triggers) {
+        let (caches, triggers) = watch_all(kit);
+        (Self { caches, applier: kit.applier(), platform }, triggers)
+    }
+
+    /// One pass for one Workload: the pipeline.
+    async fn reconcile(&self, workload: &Workload, trace: &TraceMetadata) -> Result<Action, Error> {
+        let world = dereference(&self.caches, workload);
+        let built = build(workload, validate(workload), &self.platform, &world);
+        let world = apply(&self.applier, &self.caches, &world, &built).await?;
+        let status = status::compute(workload.status.as_ref(), findings(workload, built, &world), Timestamp::now());
+        if update_status(&self.applier, &self.caches, workload, &status).await?
+            && let Some(event) = event_for(workload.status.as_ref(), &status)
+        {
+            trace.publish_event(event).await;
+        }
+        Ok(Action::await_change())
+    }
+
+    /// Continues the trace of the plan that was made of this very version, from the Workload to Ready.
+    fn span(&self, workload: &Workload) -> Span {
+        let mut carrier = workload.clone();
+        let plan = self.caches.plans.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
+        let plan = plan.filter(|plan| Some(plan.spec.observed_workload_generation) == workload.metadata.generation);
+        if let Some(traceparent) = plan.and_then(|plan| plan.annotations().get(ANNOTATION_TRACEPARENT).cloned()) {
+            carrier.annotations_mut().insert(ANNOTATION_TRACEPARENT.to_owned(), traceparent);
+        }
+        reconcile_span(DEFINITION.name, &carrier)
+    }
+}
+
+/// What the pass found, for the status. `world` is what is there after it.
+fn findings(workload: &Workload, built: Built, world: &World) -> Findings {
+    Findings {
+        generation: workload.metadata.generation.unwrap_or_default(),
+        inputs: built.inputs,
+        claims: built.summaries,
+        projection: match built.projection {
+            Projection::Emitted(_) | Projection::Stands => Verdict::Yes,
+            Projection::Withheld(reason, message) => Verdict::No(reason, message),
+        },
+        answer: world.answer(),
+    }
+}
+
+#[async_trait]
+impl Context for Orchestrator {
+    type Resource = Workload;
+    type Error = Error;
+
+    async fn apply(
+        &self,
+        _: Client,
+        workload: &Workload,
+        trace: &mut TraceMetadata,
+    ) -> Result<Option<Action>, Error> {
+        self.caches.ready().await?;
+        // The loop's own store may be older than what this process wrote last.
+        let newest = self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
+        let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
+        let span = self.span(&newest);
+        self.reconcile(&newest, trace).instrument(span).await.map(Some)
+    }
+}
+
+/// The loop: a Workload is looked at when it changes, and when anything that was made for it does.
+pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> Controller<Orchestrator> {
+    let store = orchestrator.caches.workloads.store();
+    let Triggers { workloads, claims, plans, exposures } = triggers;
+    Controller::namespaced_all(kit.client.clone(), orchestrator, watcher::Config::default()).with_controller(|_| {
+        kube::runtime::Controller::for_stream(workloads, store)
+            .owns_stream(plans)
+            .owns_stream(exposures)
+            .watches_stream(claims, possible_users)
+    })
+}
+
+/// Every Workload that may have a claim of this name: its own, and those whose claim it stands in the way of. Whoever
+/// does not exist is not looked at.
+fn possible_users(claim: ResourceClaim) -> Vec<ObjectRef<Workload>> {
+    let (name, namespace) = (claim.name_any(), claim.namespace().unwrap_or_default());
+    let prefixes = name.match_indices('-').map(|(end, _)| &name[..end]);
+    prefixes.map(|workload| ObjectRef::new(workload).within(&namespace)).collect()
+}
