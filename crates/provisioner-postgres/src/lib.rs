@@ -1,1 +1,48 @@
-//! .
+//! Binds ResourceClaims of type `postgres`: each gets a PostgreSQL of its own, inside the cluster.
+//!
+//! A reconcile is one pass through six steps, a module each: [`dereference`] reads what is there, [`validate`] judges
+//! the claim and [`build`] describes a database (both pure), [`apply`] writes what is missing, [`probe`] logs in, and
+//! [`update_status`] answers. [`controller`] strings them together.
+//!
+//! What lasts (the password, the data) is created once and never overwritten; everything else is applied again
+//! whenever it differs. All of it lives in the API server, so there is no finalizer: what goes with a claim is owned
+//! by it.
+
+mod answer;
+mod apply;
+mod args;
+mod build;
+mod claim;
+mod conclude;
+mod controller;
+mod credentials;
+mod dereference;
+mod health;
+mod marks;
+mod names;
+mod ownership;
+mod probe;
+mod quantity;
+mod retries;
+mod settings;
+#[cfg(test)]
+mod test_support;
+mod update_status;
+mod validate;
+
+use controller_kit::Definition;
+
+pub use answer::Retry;
+pub use args::Args;
+pub use controller::{Error, Parts, Provisioner, start};
+pub use credentials::{Credentials, Password};
+pub use dereference::Caches;
+pub use probe::{Attempt, Login, PostgresLogin};
+pub use quantity::{NotAQuantity, Quantity};
+pub use settings::Defaults;
+
+/// This controller's name: field manager, lease, reporter of events and label of metrics.
+pub const NAME: &str = "score-provisioner-postgres";
+
+/// What the kit needs to know of this controller.
+pub const DEFINITION: Definition = Definition { name: NAME, crds: &["resourceclaims.score.dev"] };

@@ -1,0 +1,197 @@
+//! The driver: dereference → validate → build → apply → probe → update_status.
+
+use std::sync::Arc;
+
+use api_types::{ResourceClaim, metadata::LABEL_MANAGED_BY};
+use async_trait::async_trait;
+use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_span};
+use k8s_controller::{Context, TraceMetadata};
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use kube::{
+    Client, Resource, ResourceExt as _,
+    runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
+};
+use tracing::Instrument as _;
+
+use crate::{
+    Args, NAME,
+    answer::{Answer, Retry},
+    apply::{self, Applied, Outcome, Writer},
+    build::build,
+    claim::{Claim, Incomplete},
+    conclude::{Service, conclude, outputs},
+    dereference::{self, Caches, Found, dereference},
+    health,
+    names::Names,
+    ownership::claim_of,
+    probe::{Login, PostgresLogin, is_due},
+    retries::Retries,
+    settings::Defaults,
+    update_status::{self, status, update_status},
+    validate::{Database, validate},
+};
+
+/// Everything that a reconcile needs.
+pub struct Provisioner {
+    client: Client,
+    applier: Applier,
+    claims: Cache<ResourceClaim>,
+    caches: Caches,
+    writer: Writer,
+    defaults: Defaults,
+    login: Arc<dyn Login>,
+    retries: Retries,
+}
+
+/// A step that talks to the API server failed; it is tried again with a growing delay.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process is stopping.
+    #[error("stopped before everything was listed")]
+    Stopped(#[from] CacheClosed),
+    /// The claim is not what an API server hands out.
+    #[error("failed to read the claim")]
+    Claim(#[from] Incomplete),
+    /// What is there could not be read.
+    #[error(transparent)]
+    Dereference(#[from] dereference::Error),
+    /// What is wanted could not be written.
+    #[error(transparent)]
+    Apply(#[from] apply::Error),
+    /// The answer could not be written.
+    #[error(transparent)]
+    UpdateStatus(#[from] update_status::Error),
+}
+
+/// What a [`Provisioner`] is made of.
+pub struct Parts {
+    /// Calls the API server.
+    pub client: Client,
+    /// The claims to answer.
+    pub claims: Cache<ResourceClaim>,
+    /// What was made for them.
+    pub caches: Caches,
+    /// What every database is made of.
+    pub defaults: Defaults,
+    /// Tries credentials.
+    pub login: Arc<dyn Login>,
+}
+
+impl Provisioner {
+    /// A provisioner made of `parts`.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { client, claims, caches, defaults, login } = parts;
+        let applier = Applier::new(client.clone(), NAME);
+        let writer = Writer::new(client.clone(), applier.clone(), caches.clone());
+        Self { client, applier, claims, caches, writer, defaults, login, retries: Retries::default() }
+    }
+
+    /// Makes what `object` claims, as far as it is not there yet, and says how far it is.
+    ///
+    /// # Errors
+    /// If something that may mend itself is in the way; outcomes that a user must know of are answers, not errors.
+    pub async fn reconcile(&self, object: &ResourceClaim) -> Result<Retry, Error> {
+        let claim = Claim::try_from(object)?;
+        let names = Names::of(&claim.namespace, &claim.name);
+        let found = dereference(&self.client, &self.caches, &names).await?;
+        let answer = match validate(claim, &object.spec, &found, &self.defaults) {
+            Ok(database) => self.provide(object, &database, &found).await?,
+            Err(answer) => Some(answer),
+        };
+        let Some(answer) = answer else { return Ok(Retry::Soon) };
+        let retry = answer.retry;
+        update_status(&self.applier, &self.claims, object, &status(answer, object.metadata.generation)).await?;
+        Ok(retry)
+    }
+
+    /// Builds and applies, and looks at what became of it. None if all has to be read again.
+    async fn provide(
+        &self,
+        object: &ResourceClaim,
+        database: &Database,
+        found: &Found,
+    ) -> Result<Option<Answer>, apply::Error> {
+        Ok(match self.writer.apply(build(database, found), database, found).await? {
+            Outcome::Applied(applied) => self.assess(object, database, found, &applied).await,
+            Outcome::Refused(message) => {
+                Some(health::refused(&message, &database.settings).retry(Retry::Rarely))
+            }
+            Outcome::Outdated => None,
+        })
+    }
+
+    async fn assess(
+        &self,
+        object: &ResourceClaim,
+        database: &Database,
+        found: &Found,
+        applied: &Applied,
+    ) -> Option<Answer> {
+        let (credentials, outputs) = outputs(database, applied)?;
+        let service = match health::serves(&applied.database) {
+            false => Service::Absent,
+            true if is_due(object.status.as_ref(), &outputs.revision) => {
+                Service::Tried(self.login.attempt(&credentials).await)
+            }
+            true => Service::Known,
+        };
+        Some(conclude(database, found, service).outputs(outputs))
+    }
+}
+
+#[async_trait]
+impl Context for Provisioner {
+    type Resource = ResourceClaim;
+    type Error = Error;
+
+    async fn apply(
+        &self,
+        _: Client,
+        claim: &ResourceClaim,
+        _: &mut TraceMetadata,
+    ) -> Result<Option<Action>, Error> {
+        self.caches.ready().await?;
+        // The loop's own store may be older than what this process wrote last.
+        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
+        let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
+        let retry = self.reconcile(&newest).instrument(reconcile_span(NAME, &*newest)).await?;
+        let pause = self.retries.pause(&newest.uid().unwrap_or_default(), retry);
+        Ok(Some(pause.map_or_else(Action::await_change, Action::requeue)))
+    }
+}
+
+/// Runs the controller until the process stops.
+pub async fn start(kit: Kit, args: Args) {
+    let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
+    let ours = watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={NAME}"));
+    let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
+    let (volumes, volume_events) = kit.watch(kit.api(), ours.clone(), |_| ());
+    let (services, service_events) = kit.watch(kit.api(), ours.clone(), |_| ());
+    let (databases, database_events) = kit.watch(kit.api(), ours.clone(), |_| ());
+    let (pods, pod_events) = kit.watch(kit.api(), ours, trim);
+    let inner = Controller::for_stream(claim_events, claims.store())
+        .watches_stream(volume_events, claim_ref)
+        .watches_stream(service_events, claim_ref)
+        .watches_stream(database_events, claim_ref)
+        .watches_stream(pod_events, claim_ref);
+    let provisioner = Provisioner::new(Parts {
+        client: kit.client.clone(),
+        claims,
+        caches: Caches { volumes, services, databases, pods },
+        login: Arc::new(PostgresLogin::new(args.login_timeout())),
+        defaults: args.into(),
+    });
+    let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), provisioner, wanted);
+    kit.run_controller(controller.with_controller(|_| inner)).await;
+}
+
+/// The claim that an object was made for. Retained objects have no owner, so the mark is an annotation.
+fn claim_ref<K: Resource>(object: K) -> Option<ObjectRef<ResourceClaim>> {
+    let name = claim_of(object.meta())?;
+    Some(ObjectRef::new(name).within(object.meta().namespace.as_deref()?))
+}
+
+/// Of a pod only its state matters.
+fn trim(pod: &mut Pod) {
+    pod.spec = pod.spec.is_some().then(PodSpec::default);
+}

@@ -1,0 +1,11 @@
+//! The `score-provisioner-postgres` binary.
+
+use clap::Parser as _;
+use provisioner_postgres::{Args, DEFINITION, start};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    controller_kit::run(DEFINITION, args.kit.clone(), |kit| start(kit, args)).await?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Step 2: judges the claim and what was found. What passes can be built without further questions.
+
+use k8s_openapi::{
+    api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use serde_json::{Map, Value};
+
+use api_types::ResourceClaimSpec;
+
+use crate::{
+    answer::{Answer, Retry},
+    claim::Claim,
+    credentials::Credentials,
+    dereference::Found,
+    marks::Marks,
+    names::Names,
+    ownership::{Standing, standing},
+    quantity::Quantity,
+    settings::{Defaults, Settings, major_version, settings},
+};
+
+/// The resource type that this provisioner serves.
+pub const TYPE: &str = "postgres";
+/// The class that this provisioner serves: a PostgreSQL of its own for each claim.
+pub const CLASS: &str = "default";
+
+/// A database that can be built: every name is free or the claim's own, every setting is valid.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Whose it is.
+    pub claim: Claim,
+    /// What its parts are called.
+    pub names: Names,
+    /// What its parts carry.
+    pub marks: Marks,
+    /// What it is made of.
+    pub settings: Settings,
+    /// The user and group that PostgreSQL runs as.
+    pub run_as_user: i64,
+    /// The host name under which it can be reached.
+    pub host: String,
+    /// The credentials that exist; none if they are to be made.
+    pub credentials: Option<Credentials>,
+    /// Changes of the settings that were not made, and why.
+    pub notes: Vec<String>,
+}
+
+/// Judges the claim `claim` with `spec`, given what was `found` under its names.
+///
+/// # Errors
+/// The answer to a claim that cannot be served as it stands, or not yet.
+pub fn validate(
+    claim: Claim,
+    spec: &ResourceClaimSpec,
+    found: &Found,
+    defaults: &Defaults,
+) -> Result<Database, Answer> {
+    served(spec)?;
+    let parameters = spec.parameters.as_ref().map(|parameters| &parameters.0);
+    let mut settings = settings(parameters, defaults).map_err(wrong_parameters)?;
+    let names = Names::of(&claim.namespace, &claim.name);
+    free(&claim, &names, found)?;
+    let host = host(&names, defaults);
+    let credentials = credentials(&names, found, &host)?;
+    let notes = kept_settings(found, &mut settings);
+    let marks = Marks::of(&claim);
+    Ok(Database { claim, names, marks, settings, run_as_user: defaults.run_as_user, host, credentials, notes })
+}
+
+/// Pods look names up in `svc.<cluster domain>` too, so the domain can be left out, and is then never wrong.
+fn host(names: &Names, defaults: &Defaults) -> String {
+    let Names { base, namespace, .. } = names;
+    match &defaults.cluster_domain {
+        Some(domain) => format!("{base}.{namespace}.svc.{domain}"),
+        None => format!("{base}.{namespace}.svc"),
+    }
+}
+
+fn served(spec: &ResourceClaimSpec) -> Result<(), Answer> {
+    if spec.type_ != TYPE || spec.class != CLASS {
+        return Err(Answer::failed(format!(
+            "there is no resource of type `{}` and class `{}` here: use type `{TYPE}` with class `{CLASS}`",
+            spec.type_, spec.class
+        )));
+    }
+    match spec.params.as_ref().map(|params| &params.0) {
+        Some(params) if !params.is_empty() => Err(unsupported(&spec.key, params)),
+        _ => Ok(()),
+    }
+}
+
+fn unsupported(key: &str, params: &Map<String, Value>) -> Answer {
+    let names: Vec<_> = params.keys().map(|name| format!("`{name}`")).collect();
+    Answer::failed(format!(
+        "type `{TYPE}` with class `{CLASS}` takes no params: remove {} from resources.{key}.params",
+        names.join(", ")
+    ))
+}
+
+fn wrong_parameters(errors: Vec<String>) -> Answer {
+    Answer::failed(format!(
+        "the platform's settings for type `{TYPE}` and class `{CLASS}` are wrong, ask your platform team to correct \
+         them: {}",
+        errors.join("; ")
+    ))
+}
+
+/// Whether every name that the claim needs is free or its own.
+fn free(claim: &Claim, names: &Names, found: &Found) -> Result<(), Answer> {
+    let parts = [
+        (&names.secret, found.secret.as_ref().map(|secret| &secret.metadata)),
+        (&names.volume, found.volume.as_ref().map(|volume| &volume.metadata)),
+        (&names.base, found.service.as_ref().map(|service| &service.metadata)),
+        (&names.base, found.database.as_ref().map(|database| &database.metadata)),
+    ];
+    let standings = parts.map(|(name, meta): (_, Option<&ObjectMeta>)| (name, standing(meta, &claim.name, &claim.uid)));
+    // What needs a person comes first: waiting for the rest would only put it off.
+    for (name, standing) in &standings {
+        match standing {
+            Standing::Foreign(owner) => return Err(taken(claim, name, owner)),
+            Standing::Orphaned => return Err(orphaned(claim, name)),
+            Standing::Absent | Standing::Ours | Standing::Adoptable | Standing::Leaving => {}
+        }
+    }
+    match standings.iter().find(|(_, standing)| *standing == Standing::Leaving) {
+        Some((name, _)) => Err(leaving(name)),
+        None => Ok(()),
+    }
+}
+
+fn taken(claim: &Claim, name: &str, owner: &str) -> Answer {
+    let key = &claim.key;
+    let message = format!("the name `{name}` is taken by {owner}: rename resources.{key}, or remove what has the name");
+    Answer::failed(message).retry(Retry::Rarely)
+}
+
+fn orphaned(claim: &Claim, name: &str) -> Answer {
+    let key = &claim.key;
+    let message = format!(
+        "`{name}` of an earlier database was left behind on purpose (policy Orphan) and is not taken up again by \
+         itself: rename resources.{key}, or ask your platform team to remove what was left or to release it for reuse"
+    );
+    Answer::failed(message).retry(Retry::Rarely)
+}
+
+fn leaving(name: &str) -> Answer {
+    let message = format!("an earlier database is being removed (`{name}`); the new one follows by itself");
+    Answer::binding(message).retry(Retry::Soon)
+}
+
+/// The credentials, if they exist. Where they are gone but the volume is there, the volume may hold data that only
+/// they can open: a volume is never made before the credentials.
+fn credentials(names: &Names, found: &Found, host: &str) -> Result<Option<Credentials>, Answer> {
+    match &found.secret {
+        Some(secret) => match Credentials::read(secret, host) {
+            Some(credentials) => Ok(Some(credentials)),
+            None => Err(lost(names, "hold no password").retry(Retry::Rarely)),
+        },
+        // Whoever restores them does it where no watch looks; a volume that goes is seen.
+        None if found.volume.is_some() => Err(lost(names, "are gone").retry(Retry::Rarely)),
+        None => Ok(None),
+    }
+}
+
+fn lost(names: &Names, what: &str) -> Answer {
+    Answer::failed(format!(
+        "the credentials of this database (`{}`) {what}, and new ones would not open its data: ask your platform team \
+         to restore them, or to delete the volume `{}` as well to start empty",
+        names.secret, names.volume
+    ))
+}
+
+/// Takes back what would lose data or cannot be changed, and says so.
+fn kept_settings(found: &Found, settings: &mut Settings) -> Vec<String> {
+    let storage = found.volume.as_ref().and_then(|volume| kept_storage(volume, settings));
+    let version = found.database.as_ref().and_then(|database| kept_version(database, settings));
+    storage.into_iter().chain(version).collect()
+}
+
+fn kept_storage(volume: &PersistentVolumeClaim, settings: &mut Settings) -> Option<String> {
+    let spec = volume.spec.as_ref()?;
+    let storage: Quantity = spec.resources.as_ref()?.requests.as_ref()?.get("storage")?.0.parse().ok()?;
+    let class = spec.storage_class_name.clone();
+    // No class in the settings means any: the cluster has chosen one long since.
+    let other_class = settings.storage_class.is_some() && settings.storage_class != class;
+    let note = (storage != settings.storage || other_class).then(|| {
+        format!("its volume stays as it was made ({storage}): the platform's new settings hold for new databases only")
+    });
+    settings.storage = storage;
+    settings.storage_class = class;
+    note
+}
+
+fn kept_version(database: &StatefulSet, settings: &mut Settings) -> Option<String> {
+    let container = database.spec.as_ref()?.template.spec.as_ref()?.containers.first()?;
+    let image = container.image.clone()?;
+    let (from, to) = (major_version(&image)?, major_version(&settings.image)?);
+    (from != to).then(|| {
+        settings.image = image;
+        format!("it stays on PostgreSQL {from}: version {to} cannot read its data without a dump and restore")
+    })
+}
+
+#[cfg(test)]
+#[path = "validate_tests.rs"]
+mod tests;
