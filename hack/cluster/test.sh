@@ -37,6 +37,8 @@ test_one_node() {
   check "the audit log holds writes and nothing else" within 5 audit_log_has_writes_only
   check "only loopback listens" only_loopback_listens
   check "a second 'up' changes nothing" same_processes_after_up
+  check "flags of the API server are changed" env API_SERVER_EXTRA_ARGS=--v=1 "$CLUSTER" up
+  check "and changed back" "$CLUSTER" up
 }
 
 same_processes_after_up() {

@@ -13,10 +13,19 @@ start_etcd() {
 }
 
 start_api_server() {
-  local extra flags
+  local extra flags before
+  before=$(process_identity "$CONTROL_PLANE" apiserver)
   read -r -a extra <<<"$API_SERVER_EXTRA_ARGS"
   mapfile -t flags < <(api_server_flags)
   run_in_machine "$CONTROL_PLANE" apiserver "$(tool kube-apiserver)" "${flags[@]}" "${extra[@]}"
+  [ "$before" = "$(process_identity "$CONTROL_PLANE" apiserver)" ] || stop_controllers
+}
+
+# The controllers that lost their API server wait longer and longer between attempts to
+# watch, up to minutes, and see nothing meanwhile: `up` starts them anew.
+stop_controllers() {
+  stop_in_machine "$CONTROL_PLANE" controller-manager
+  stop_in_machine "$CONTROL_PLANE" scheduler
 }
 
 api_server_flags() {

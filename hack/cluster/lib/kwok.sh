@@ -6,9 +6,19 @@ FAKE_NODE_ANNOTATION=kwok.x-k8s.io/node=fake
 FAKE_NODE_LABEL=type=kwok
 PODS_PER_FAKE_NODE=500
 
+KWOK_PKI_DIR=$CLUSTER_DIR/kwok-pki
+
+# A user of its own, so that the audit log tells kwok's writes from others'.
+kwok_keys() {
+  set -e # this runs in a subshell of its own
+  new_certificate "$PKI_DIR/ca" kwok /O=system:masters/CN=kwok
+}
+
 start_kwok() {
   local kwok
   kwok=$(tool kwok)
+  make_key_set "$KWOK_PKI_DIR" kwok_keys
+  write_kubeconfig "$KUBECONFIG_DIR/kwok" "$API_URL_LOCAL" "$KWOK_PKI_DIR/kwok"
   run_in_machine "$CONTROL_PLANE" kwok "$kwok" --kubeconfig="$KUBECONFIG_DIR/kwok" \
     --config="$(dirname "$kwok")/stages.yaml" --server-address=127.0.0.1:10247 \
     --manage-all-nodes=false --manage-nodes-with-annotation-selector="$FAKE_NODE_ANNOTATION"
@@ -57,14 +67,12 @@ scale_fake_nodes() {
 delete_fake_nodes_beyond() {
   local node
   for node in $(admin_kubectl get nodes --selector="$FAKE_NODE_LABEL" --output=name); do
-    [ "${node##*-}" -le "$1" ] || admin_kubectl delete "$node" >/dev/null
+    [ "${node##*-}" -le "$1" ] || admin_kubectl delete "$node" --wait=false >/dev/null
   done
 }
 
 remove_fake_nodes() {
-  admin_kubectl delete node --selector="$FAKE_NODE_LABEL" >/dev/null
-  # shellcheck disable=SC2016 # the inner shell expands
-  in_machine "$CONTROL_PLANE" bash -c \
-    'source "$1"; pid=$(recorded_pid /run/processes/kwok) || exit 0; stop_process "$pid"' bash "$LIB_DIR/process.sh"
+  admin_kubectl delete node --selector="$FAKE_NODE_LABEL" --wait=false >/dev/null
+  stop_in_machine "$CONTROL_PLANE" kwok
   say "no fake nodes"
 }

@@ -68,6 +68,18 @@ run_in_machine() {
     || die "$name did not start on $machine: $(tail -n 3 "$LOG_DIR/$machine-$name.log")"
 }
 
+# stop_in_machine MACHINE NAME: ends what run_in_machine started.
+stop_in_machine() {
+  # shellcheck disable=SC2016 # the inner shell expands
+  in_machine "$1" bash -c 'source "$1"; ! pid=$(recorded_pid "$2") || stop_process "$pid"' \
+    bash "$LIB_DIR/process.sh" "/run/processes/$2"
+}
+
+# process_identity MACHINE NAME: changes when the process has been started anew.
+process_identity() {
+  in_machine "$1" cat "/run/processes/$2" 2>/dev/null || true
+}
+
 # tool NAME: where its binary is. The path without links names the build, so a process
 # of an older build differs in its command line and is restarted.
 tool() { readlink -f "$BIN_DIR/$1"; }

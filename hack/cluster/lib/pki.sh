@@ -106,7 +106,6 @@ ensure_control_plane_keys() {
   write_kubeconfig "$KUBECONFIG_DIR/controller-manager" "$API_URL_LOCAL" "$PKI_DIR/controller-manager"
   write_kubeconfig "$KUBECONFIG_DIR/scheduler" "$API_URL_LOCAL" "$PKI_DIR/scheduler"
   write_kubeconfig "$KUBECONFIG_DIR/coredns" "$API_URL_LOCAL" "$PKI_DIR/coredns"
-  write_kubeconfig "$KUBECONFIG_DIR/kwok" "$API_URL_LOCAL" "$PKI_DIR/admin"
   write_kubeconfig "$KUBECONFIG_DIR/proxy" "$API_URL_NODES" "$PKI_DIR/proxy"
 }
 

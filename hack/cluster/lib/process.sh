@@ -8,10 +8,12 @@
 # or a zombie.
 process_start_time() {
   local stat
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  # Not $(<file): in bash 5.2 a missing file there ends a script that runs with set -e,
+  # even where its status is tested.
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   # The name, in parentheses, may hold spaces: count the fields after it.
   read -r -a stat <<<"${stat##*) }"
-  [ "${stat[0]}" != Z ] && echo "${stat[19]}"
+  [ "${stat[0]:-Z}" != Z ] && echo "${stat[19]}"
 }
 
 # recorded_pid RECORD: the pid in the record file, if that process still runs.
@@ -30,9 +32,11 @@ wait_until_gone() {
   done
 }
 
+# Asks first, insists soon: the API server would take 10 s to let go of its watchers, and
+# nothing here loses data when it is killed.
 stop_process() {
   kill -TERM "$1" 2>/dev/null || return 0
-  wait_until_gone 5 "$1" || { kill -KILL "$1" && wait_until_gone 5 "$1"; }
+  wait_until_gone 3 "$1" || { kill -KILL "$1" 2>/dev/null || true; wait_until_gone 5 "$1"; }
 }
 
 # record_and_exec RECORD COMMAND…: becomes COMMAND after noting itself in RECORD.
