@@ -2,7 +2,7 @@
 # What the scripts of this folder share: names, places and how buildah is called.
 
 RUST_TARGET=x86_64-unknown-linux-gnu
-TARGET_DIR=${CARGO_TARGET_DIR:-$IMAGES_SRC/../../target}
+TARGET_DIR=${CARGO_TARGET_DIR:-$(readlink -m "$IMAGES_SRC/../../target")}
 BINARIES_DIR=${BINARIES_DIR:-$TARGET_DIR/$RUST_TARGET/release}
 IMAGES_DIR=$SCORE_CACHE_DIR/images
 

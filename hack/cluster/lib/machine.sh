@@ -71,7 +71,7 @@ run_in_machine() {
 # stop_in_machine MACHINE NAME: ends what run_in_machine started.
 stop_in_machine() {
   # shellcheck disable=SC2016 # the inner shell expands
-  in_machine "$1" bash -c 'source "$1"; ! pid=$(recorded_pid "$2") || stop_process "$pid"' \
+  in_machine "$1" bash -c 'source "$1"; ! pid=$(recorded_pid "$2") || stop_process "$pid"; rm -f "$2"' \
     bash "$LIB_DIR/process.sh" "/run/processes/$2"
 }
 
