@@ -99,11 +99,11 @@ pub struct ResourceClaimStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// One output: a value that anyone may read, or a reference to a key of a Secret.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// One output: a value that anyone may read, or a reference to a key of a Secret. Where both stand, it is secret.
+///
+/// That it is exactly one of them cannot be a rule of the CRD: CEL does not see fields that may hold any value.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.value) != has(self.secretKeyRef)")
-    .message("an output is exactly one of value and secretKeyRef"))]
 pub struct Output {
     /// Any JSON value that is no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
