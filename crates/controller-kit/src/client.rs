@@ -12,6 +12,8 @@ use kube::client::Body;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use tower::{Layer, Service};
 
+use crate::path::ApiPath;
+
 /// Counts and times what a client asks of the API server:
 ///
 /// * `score_api_requests_total{verb, resource, code}`: requests, where `verb` is one of get, list, watch, create,
@@ -94,14 +96,22 @@ where
     }
 }
 
+/// The labels of a request. Namespaces and names are left out: they are unbounded.
 fn describe(request: &Request<Body>) -> (&'static str, String) {
-    let target = target(request.uri().path());
+    let path = ApiPath::parse(request.uri().path());
+    let verb = verb(request, path.as_ref().is_none_or(|path| path.name.is_some()));
+    let Some(path) = path else { return (verb, "discovery".to_owned()) };
+    let subresource = path.subresource.as_deref().map(|name| format!("/{name}")).unwrap_or_default();
+    (verb, path.resource() + &subresource)
+}
+
+fn verb(request: &Request<Body>, named: bool) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let verb = match *request.method() {
+    match *request.method() {
         Method::GET if query.split('&').any(|pair| pair == "watch=true") => "watch",
-        Method::GET if target.named => "get",
+        Method::GET if named => "get",
         Method::GET => "list",
         Method::POST => "create",
         Method::PUT => "update",
@@ -109,40 +119,7 @@ fn describe(request: &Request<Body>) -> (&'static str, String) {
         Method::PATCH => "patch",
         Method::DELETE => "delete",
         _ => "other",
-    };
-    (verb, target.resource)
-}
-
-/// What a path of the Kubernetes API is about.
-struct Target {
-    resource: String,
-    named: bool,
-}
-
-/// Drops namespaces and names, which are unbounded. A path beside the resources, such as that of discovery, keeps
-/// only its root.
-fn target(path: &str) -> Target {
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let (group, rest) = match segments.as_slice() {
-        ["api", _version, rest @ ..] => ("", rest),
-        ["apis", group, _version, rest @ ..] => (*group, rest),
-        _ => ("", [].as_slice()),
-    };
-    let rest = match rest {
-        ["namespaces", _namespace, rest @ ..] if !rest.is_empty() && !is_part_of_namespace(rest) => rest,
-        rest => rest,
-    };
-    let Some((plural, rest)) = rest.split_first() else {
-        return Target { resource: "discovery".to_owned(), named: true };
-    };
-    let dot = if group.is_empty() { "" } else { "." };
-    let subresource = rest.get(1).map(|name| format!("/{name}")).unwrap_or_default();
-    Target { resource: format!("{plural}{dot}{group}{subresource}"), named: !rest.is_empty() }
-}
-
-/// `namespaces/<name>/status` is about the namespace itself.
-fn is_part_of_namespace(rest: &[&str]) -> bool {
-    matches!(rest, ["status" | "finalize"])
+    }
 }
 
 #[cfg(test)]

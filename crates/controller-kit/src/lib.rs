@@ -17,6 +17,7 @@ mod exporter;
 mod guard;
 mod health;
 mod kit;
+mod path;
 mod quantity;
 mod request;
 mod run;

@@ -1,24 +1,20 @@
 //! An API server in memory, for the tests of controllers.
+//!
+//! It behaves like the real one in what controllers depend on: resourceVersion and generation, server-side apply that
+//! removes what a manager no longer sets, the status subresource, finalizers and preconditions, lists and watches,
+//! and names. It knows no schema and no defaults, arrays are replaced as a whole, and it collects no garbage.
 
-use kube::Client;
+mod answer;
+mod discovery;
+mod fault;
+mod merge;
+mod names;
+mod selector;
+mod server;
+mod store;
+mod verbs;
 
-mod path;
-
-/// An API server in memory. Cheap to clone; all clones are one.
-#[derive(Clone, Debug, Default)]
-pub struct TestApiServer {}
-
-impl TestApiServer {
-    /// An empty server.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A client of it.
-    pub fn client(&self) -> Client {
-        let service = tower::service_fn(async |_request: http::Request<kube::client::Body>| {
-            Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
-        });
-        Client::new(service, "default")
-    }
-}
+pub use self::{
+    fault::Fault,
+    server::{Recorded, TestApiServer},
+};

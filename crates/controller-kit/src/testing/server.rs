@@ -1,0 +1,270 @@
+//! The server as a test sees it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::extract::Query;
+use http::{Request, Response, header::CONTENT_TYPE};
+use kube::{Client, Resource, ResourceExt as _, client::Body};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::sync::watch;
+use tower::BoxError;
+
+use super::{
+    answer::Answer,
+    discovery::{self, Kind},
+    fault::{Fault, Faults},
+    store::{Key, Store},
+    verbs::{self, Call},
+};
+use crate::path::ApiPath;
+
+/// An API server in memory. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct TestApiServer {
+    state: Arc<Mutex<State>>,
+    /// Wakes watches: how many changes and how many expiries there were.
+    pulse: Arc<watch::Sender<(u64, u64)>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    store: Store,
+    kinds: Vec<Kind>,
+    faults: Faults,
+    requests: Vec<Recorded>,
+}
+
+/// A request that the server got.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The query parameters.
+    pub query: HashMap<String, String>,
+    /// The body; null if there was none.
+    pub body: Value,
+}
+
+impl Recorded {
+    /// Whether it is meant to change something.
+    pub fn is_write(&self) -> bool {
+        self.method != "GET"
+    }
+
+    /// Whether it is about a kind, given as `plural.group` or `plural`, or a subresource of it.
+    pub fn is_about(&self, resource: &str) -> bool {
+        ApiPath::parse(&self.path).is_some_and(|path| path.resource() == resource)
+    }
+}
+
+impl Default for TestApiServer {
+    fn default() -> Self {
+        Self { state: Arc::default(), pulse: Arc::new(watch::Sender::new((0, 0))) }
+    }
+}
+
+impl TestApiServer {
+    /// An empty server, which serves every kind but says so of none (see [`Self::serve`]).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A client of it. It does not retry, so that a fault is seen where it happens.
+    pub fn client(&self) -> Client {
+        let server = self.clone();
+        Client::new(tower::service_fn(move |request| server.clone().handle(request)), "default")
+    }
+
+    /// Makes discovery name the kind.
+    pub fn serve<K: Resource<DynamicType = ()>>(&self) {
+        self.lock().kinds.push(Kind::of::<K>());
+    }
+
+    /// Every request so far, in order.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.lock().requests.clone()
+    }
+
+    /// Every request so far that was meant to change something, in order.
+    pub fn writes(&self) -> Vec<Recorded> {
+        self.requests().into_iter().filter(Recorded::is_write).collect()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.lock().requests.clear();
+    }
+
+    /// Stores `object` as it is, status included, in the place of one of its name, and returns it as it stands then.
+    /// This is not a request.
+    ///
+    /// # Panics
+    /// If `object` is no JSON object.
+    pub fn insert<K>(&self, object: K) -> K
+    where
+        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+    {
+        let mut value = json(&object);
+        value["apiVersion"] = K::api_version(&()).into();
+        value["kind"] = K::kind(&()).into();
+        let key = key::<K>(&object.namespace().unwrap_or_default(), &object.name_any());
+        let saved = self.lock().store.save(&key, value);
+        self.beat(false);
+        typed(saved)
+    }
+
+    /// The object of that name. `namespace` is empty for kinds that have none.
+    ///
+    /// # Panics
+    /// If it does not parse.
+    pub fn get<K: Resource<DynamicType = ()> + DeserializeOwned>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<K> {
+        self.lock().store.get(&key::<K>(namespace, name)).cloned().map(typed)
+    }
+
+    /// All objects of a kind, sorted by namespace and name.
+    ///
+    /// # Panics
+    /// If one does not parse.
+    pub fn list<K: Resource<DynamicType = ()> + DeserializeOwned>(&self) -> Vec<K> {
+        let resource = key::<K>("", "").resource;
+        self.lock().store.list(&resource, None).cloned().map(typed).collect()
+    }
+
+    /// Changes an object as somebody else would; nothing happens if there is none. This is not a request.
+    pub fn modify<K>(&self, namespace: &str, name: &str, change: impl FnOnce(&mut K)) -> Option<K>
+    where
+        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+    {
+        let mut object: K = self.get(namespace, name)?;
+        change(&mut object);
+        Some(self.insert(object))
+    }
+
+    /// Deletes an object as somebody else would: one with finalizers is only marked. This is not a request.
+    pub fn remove<K: Resource<DynamicType = ()>>(&self, namespace: &str, name: &str) {
+        self.lock().store.delete(&key::<K>(namespace, name));
+        self.beat(false);
+    }
+
+    /// Answers the next request that `matcher` accepts with `code`.
+    pub fn fail_next(&self, matcher: impl Fn(&Recorded) -> bool + Send + 'static, code: u16) {
+        self.inject(matcher, Fault::Refused(code));
+    }
+
+    /// Lets the next request that `matcher` accepts go wrong.
+    pub fn inject(&self, matcher: impl Fn(&Recorded) -> bool + Send + 'static, fault: Fault) {
+        self.lock().faults.add(Box::new(matcher), fault);
+    }
+
+    /// Lets `writes` more writes succeed and refuses all that follow, until [`Self::heal`].
+    pub fn fail_after(&self, writes: usize) {
+        self.lock().faults.fail_after(writes);
+    }
+
+    /// Forgets all faults that have not happened yet.
+    pub fn heal(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// Ends all watches as if their versions were forgotten, so that clients list anew.
+    pub fn expire_watches(&self) {
+        self.beat(true);
+    }
+
+    async fn handle(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
+        let (recorded, content_type) = record(request).await?;
+        let fault = {
+            let mut state = self.lock();
+            state.requests.push(recorded.clone());
+            state.faults.take(&recorded)
+        };
+        match fault {
+            Some(Fault::Refused(code)) => Ok(Answer::injected(code).into_response()),
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::AnswerLost) => {
+                self.answer(recorded, content_type).await;
+                Err("the connection broke before the answer".into())
+            }
+            None => Ok(self.answer(recorded, content_type).await.into_response()),
+        }
+    }
+
+    async fn answer(&self, recorded: Recorded, content_type: String) -> Answer {
+        let Recorded { method, path, query, body } = recorded;
+        let Some(target) = ApiPath::parse(&path) else { return discovery::answer(&self.lock().kinds, &path) };
+        let call = Call { method, path: target, query, content_type, body };
+        if call.query.get("watch").is_some_and(|watch| watch == "true") {
+            return self.watch(&call).await;
+        }
+        let outcome = verbs::perform(&mut self.lock().store, &call);
+        self.beat(false);
+        outcome.unwrap_or_else(|failure| failure)
+    }
+
+    /// Answers with what has changed, as soon as something has, and ends: the client goes on from there.
+    async fn watch(&self, call: &Call) -> Answer {
+        let mut pulse = self.pulse.subscribe();
+        let (_, expiries) = *pulse.borrow_and_update();
+        loop {
+            if let Some(answer) = verbs::watch(&self.lock().store, call) {
+                return answer;
+            }
+            let alive = pulse.changed().await.is_ok();
+            if !alive || pulse.borrow_and_update().1 != expiries {
+                return verbs::expired();
+            }
+        }
+    }
+
+    fn beat(&self, expire: bool) {
+        self.pulse.send_modify(|(changes, expiries)| {
+            *changes += 1;
+            *expiries += u64::from(expire);
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn record(request: Request<Body>) -> Result<(Recorded, String), BoxError> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect_bytes().await?;
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
+    let Query(query) = Query::try_from_uri(&parts.uri)?;
+    let content_type =
+        parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let recorded =
+        Recorded { method: parts.method.to_string(), path: parts.uri.path().to_owned(), query, body };
+    Ok((recorded, content_type.to_owned()))
+}
+
+fn key<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Key {
+    let resource = format!("{}.{}", K::plural(&()), K::group(&())).trim_end_matches('.').to_owned();
+    Key { resource, namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+#[expect(clippy::expect_used, reason = "a test that stores what is not JSON is wrong")]
+fn json(object: &impl Serialize) -> Value {
+    serde_json::to_value(object).expect("objects should be JSON")
+}
+
+#[expect(clippy::expect_used, reason = "a test that reads another kind than it stored is wrong")]
+fn typed<K: DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).expect("objects should be of the kind that they are read as")
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
