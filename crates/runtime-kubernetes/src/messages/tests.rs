@@ -1,1 +1,188 @@
+use api_types::Reason;
+use kube::core::Status;
 
+use super::*;
+use crate::fixtures::parse;
+
+/// Texts of API servers as they were seen, and the reason and some of the words that they become.
+const REFUSALS: &[(&str, Reason, &str)] = &[
+    (
+        r#"pods "hello-5d4f7-" is forbidden: exceeded quota: team, requested: pods=1,requests.cpu=2, used: pods=4,requests.cpu=3, limited: pods=4,requests.cpu=4"#,
+        Reason::QuotaExceeded,
+        "The quota `team` leaves no room for the workload: it needs instances=1,requests.cpu=2, and the limit is instances=4,requests.cpu=4: ",
+    ),
+    (
+        r#"deployments.apps "hello" is forbidden: exceeded quota: objects, requested: count/deployments.apps=1, used: count/deployments.apps=1, limited: count/deployments.apps=1"#,
+        Reason::QuotaExceeded,
+        "it needs count/workloads.apps=1",
+    ),
+    (
+        r#"pods "hello-5d4f7-" is forbidden: failed quota: team: must specify limits.cpu for: web; limits.memory for: web"#,
+        Reason::QuotaExceeded,
+        "set limits.cpu for: web; limits.memory for: web (in spec.containers.*.resources)",
+    ),
+    (
+        r#"pods "hello-5d4f7-" is forbidden: violates PodSecurity "restricted:latest": unrestricted capabilities (container "web" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "web" must set securityContext.runAsNonRoot=true)"#,
+        Reason::PermissionDenied,
+        "The security level `restricted:latest` of this namespace does not allow the workload",
+    ),
+    (
+        r#"deployments.apps "hello" is forbidden: ValidatingAdmissionPolicy 'images' with binding 'images-all' denied request: every Pod must come from registry.example.org"#,
+        Reason::PermissionDenied,
+        "The rule `images` of the platform does not allow the workload: every instance must come from registry.example.org.",
+    ),
+    (
+        r#"admission webhook "validate.kyverno.svc" denied the request: the label team is missing."#,
+        Reason::PermissionDenied,
+        "The rule `validate.kyverno.svc` of the platform does not allow the workload: the label team is missing.",
+    ),
+    (
+        r#"deployments.apps "hello" is forbidden: unable to create new content in namespace a because it is being terminated"#,
+        Reason::PermissionDenied,
+        "The namespace is being deleted",
+    ),
+    (
+        r#"deployments.apps "hello" is forbidden: User "system:serviceaccount:score-system:runtime" cannot patch resource "deployments" in API group "apps" in the namespace "a""#,
+        Reason::PermissionDenied,
+        "The platform's runtime has no rights in this namespace: ask your platform team to grant them.",
+    ),
+    (
+        r#"pods "hello-5d4f7-" is forbidden: [maximum cpu usage per Container is 1, but limit is 2]"#,
+        Reason::PermissionDenied,
+        "maximum cpu usage per Container is 1, but limit is 2",
+    ),
+];
+
+#[test]
+fn a_refusal_is_told_by_who_refused_and_what_to_do() {
+    for (text, reason, expected) in REFUSALS {
+        let refusal = refusal(text).unwrap();
+        assert_eq!(refusal.reason, *reason, "{text}");
+        assert!(refusal.message.contains(expected), "{}", refusal.message);
+    }
+}
+
+#[test]
+fn what_is_used_of_a_quota_is_left_out_because_it_changes() {
+    let text = REFUSALS[0].0;
+    assert_eq!(refusal(text), refusal(&text.replace("used: pods=4", "used: pods=5")));
+}
+
+#[test]
+fn generated_names_are_left_out() {
+    for (text, ..) in REFUSALS {
+        assert!(!refusal(text).unwrap().message.contains("5d4f7"), "{text}");
+    }
+}
+
+#[test]
+fn a_text_without_a_decision_is_no_refusal() {
+    for text in ["", "Internal error occurred: failed calling webhook \"x\": context deadline exceeded"] {
+        assert_eq!(refusal(text), None, "{text}");
+    }
+}
+
+fn status(causes: &str) -> Status {
+    parse(&format!(
+        "{{status: Failure, code: 422, reason: Invalid, message: 'Deployment.apps \"hello\" is invalid: all of it', \
+         details: {{kind: Deployment, name: hello, causes: {causes}}}}}"
+    ))
+}
+
+fn built() -> k8s_openapi::api::apps::v1::Deployment {
+    parse(
+        "spec: {selector: {}, template: {spec: {containers: [{name: log}, {name: web, env: [{name: A}, {name: B C}]}]}}}",
+    )
+}
+
+#[test]
+fn what_the_api_server_finds_invalid_is_told_by_the_users_fields() {
+    for (field, expected) in [
+        ("spec.template.spec.containers[1].image", "spec.containers.web.image: must be right."),
+        ("spec.template.spec.containers[1].env[1].name", "spec.containers.web.variables.B C: must be right."),
+        (
+            "spec.template.spec.containers[0].resources.requests",
+            "spec.containers.log.resources.requests: must be right.",
+        ),
+        ("spec.template.spec.containers[9].image", "spec.containers: must be right."),
+        ("spec.template.spec.somethingElse", "The platform cannot take the workload: must be right."),
+        ("spec.ports[1].name", "spec.service.ports[1].name: must be right."),
+        ("metadata.name", "metadata.name: must be right."),
+    ] {
+        let status =
+            status(&format!("[{{reason: FieldValueInvalid, field: '{field}', message: must be right}}]"));
+        assert_eq!(invalid(&status, &built()), expected);
+    }
+}
+
+#[test]
+fn everything_invalid_is_listed() {
+    let causes = "[{field: metadata.name, message: one}, {field: 'spec.ports[0].port', message: two}]";
+    assert_eq!(invalid(&status(causes), &built()), "metadata.name: one. spec.service.ports[0].port: two.");
+}
+
+#[test]
+fn invalid_without_causes_says_what_the_api_server_says() {
+    assert_eq!(invalid(&status("[]"), &built()), "The platform cannot take the workload: all of it.");
+}
+
+/// Every sentence that this module can make of its own, and what it makes of others' texts.
+fn sentences() -> Vec<String> {
+    let details =
+        ["", "not found", "unauthorized", "no such host", "couldn't find key k in Secret a/b", "run as root"];
+    let fixed = [RUNNING, UNDERWAY, UNAVAILABLE, OVERDUE, SCALED_TO_ZERO, NAME_TAKEN, PREDECESSOR];
+    let of_details = details.into_iter().flat_map(|detail| {
+        [
+            image("web", "web:1", detail),
+            cannot_set_up("web", detail),
+            cannot_start("web", detail),
+            no_room(detail),
+        ]
+    });
+    let of_codes =
+        [0, 1, 137].into_iter().flat_map(|code| [stopped("web", code, true), stopped("web", code, false)]);
+    let others =
+        [image_name("web", "!"), out_of_memory("web"), not_ready("web"), no_room("3 Insufficient cpu")];
+    let refusals = REFUSALS.iter().filter_map(|(text, ..)| refusal(text)).map(|refusal| refusal.message);
+    fixed
+        .map(str::to_owned)
+        .into_iter()
+        .chain(of_details)
+        .chain(of_codes)
+        .chain(others)
+        .chain(refusals)
+        .collect()
+}
+
+#[test]
+fn no_sentence_holds_a_noun_of_the_runtime() {
+    let nouns = [
+        "pod",
+        "pods",
+        "deployment",
+        "deployments",
+        "replicaset",
+        "service",
+        "services",
+        "secret",
+        "secrets",
+        "node",
+        "nodes",
+        "kubelet",
+        "kubernetes",
+        "containerd",
+        "serviceaccount",
+    ];
+    for sentence in sentences() {
+        let own_words = sentence.to_lowercase().replace("spec.service.", "spec.");
+        let word = own_words.split(|c: char| !c.is_ascii_alphabetic()).find(|word| nouns.contains(word));
+        assert_eq!(word, None, "{sentence}");
+    }
+}
+
+#[test]
+fn every_sentence_ends_as_one() {
+    for sentence in sentences() {
+        assert!(sentence.ends_with('.') && !sentence.ends_with(".."), "{sentence}");
+    }
+}
