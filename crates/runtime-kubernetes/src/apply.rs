@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     build::Resources,
     dereference::{Caches, Dereferenced},
-    messages::{self, NAME_TAKEN, PREDECESSOR, Refusal},
+    messages::{self, NAME_TAKEN, NOT_ALLOWED, PREDECESSOR, Refusal},
     observe::{Failing, Underway},
     validate::Identity,
 };
@@ -67,14 +67,13 @@ pub async fn apply(
     writer: &Writer,
     caches: &Caches,
     identity: &Identity,
-    resources: Resources,
+    resources: &Resources,
     found: &Dereferenced,
 ) -> Result<Outcome, Error> {
     // Without `..`, so that what is built and not applied does not compile.
     let Resources { deployment, service } = resources;
-    let names = deployment.clone();
     let (live_deployment, live_service) = tokio::try_join!(
-        writer.live(Some(&deployment), found.deployment.clone()),
+        writer.live(Some(deployment), found.deployment.clone()),
         writer.live(service.as_ref(), found.service.clone())
     )?;
     match worst(stance(live_deployment.as_deref(), identity), stance(live_service.as_deref(), identity)) {
@@ -83,15 +82,15 @@ pub async fn apply(
             let hint = Some(PREDECESSOR.to_owned());
             return Ok(Outcome::Waiting(Underway { hint, ..Underway::default() }));
         }
-        Stance::Foreign => return Ok(Outcome::Refused(taken())),
+        Stance::Foreign => return Ok(Outcome::Refused(denied(NAME_TAKEN).slowly())),
     }
-    let (deployment, service) = tokio::join!(
+    let (applied, served) = tokio::join!(
         writer.write(deployment, live_deployment, &caches.deployments),
-        writer.write_or_delete(service, live_service, &caches.services)
+        writer.write_or_delete(service.as_ref(), live_service, &caches.services)
     );
-    let refused = |error| refused(error, &names);
-    match (deployment.map_err(refused), service.map_err(refused)) {
-        (Ok(deployment), Ok(())) => Ok(Outcome::Applied(deployment)),
+    let refused = |error| refused(error, deployment);
+    match (applied.map_err(refused), served.map_err(refused)) {
+        (Ok(applied), Ok(())) => Ok(Outcome::Applied(applied)),
         (Err(Ok(failing)), _) | (_, Err(Ok(failing))) => Ok(Outcome::Refused(failing)),
         (Err(Err(error)), _) | (_, Err(Err(error))) => Err(error),
     }
@@ -110,12 +109,12 @@ impl Writer {
         found.map(|found| found.map(Arc::new)).map_err(|source| error::<K>("look for", source))
     }
 
-    async fn write<K>(&self, desired: K, live: Option<Arc<K>>, cache: &Cache<K>) -> Result<Arc<K>, Error>
+    async fn write<K>(&self, desired: &K, live: Option<Arc<K>>, cache: &Cache<K>) -> Result<Arc<K>, Error>
     where
         K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned,
     {
         match self.applier.apply(desired.clone(), live.as_deref()).await {
-            Ok(Applied::Unchanged) => Ok(live.unwrap_or_else(|| Arc::new(desired))),
+            Ok(Applied::Unchanged) => Ok(live.unwrap_or_else(|| Arc::new(desired.clone()))),
             Ok(Applied::Written(written)) => {
                 cache.record(written.clone());
                 Ok(Arc::new(written))
@@ -126,7 +125,7 @@ impl Writer {
 
     async fn write_or_delete(
         &self,
-        desired: Option<Service>,
+        desired: Option<&Service>,
         live: Option<Arc<Service>>,
         cache: &Cache<Service>,
     ) -> Result<(), Error> {
@@ -160,8 +159,8 @@ fn worst(one: Stance, other: Stance) -> Stance {
     }
 }
 
-fn taken() -> Failing {
-    Failing::from(Refusal { reason: Reason::PermissionDenied, message: NAME_TAKEN.into() }).slowly()
+fn denied(message: &str) -> Failing {
+    Failing::from(Refusal { reason: Reason::PermissionDenied, message: message.to_owned() })
 }
 
 fn error<K: Resource<DynamicType = ()>>(action: &'static str, source: kube::Error) -> Error {
@@ -172,10 +171,13 @@ fn error<K: Resource<DynamicType = ()>>(action: &'static str, source: kube::Erro
 /// that is watched may change when it would: so it is tried again slowly.
 fn refused(error: Error, built: &Deployment) -> Result<Failing, Error> {
     let kube::Error::Api(status) = &error.source else { return Err(error) };
+    let told = messages::refusal(&status.message).map(Failing::from);
     let failing = match status.code {
-        400 | 403 | 422 => messages::refusal(&status.message).map(Failing::from),
-        _ => return Err(error),
+        // Webhooks choose their own code.
+        400 => told,
+        403 => told.or_else(|| Some(denied(NOT_ALLOWED))),
+        422 => told.or_else(|| Some(Failing::degraded(messages::invalid(status, built)))),
+        _ => None,
     };
-    let invalid = || (status.code == 422).then(|| Failing::degraded(messages::invalid(status, built)));
-    failing.or_else(invalid).map(Failing::slowly).ok_or(error)
+    failing.map(Failing::slowly).ok_or(error)
 }

@@ -74,14 +74,13 @@ impl Runtime {
     /// Builds and applies, and looks at what became of it.
     async fn project(&self, plan: &ValidPlan, found: &Dereferenced) -> Result<Health, Error> {
         let resources = build::build(plan, self.args.pod_security);
-        let template_hash = resources.template_hash().unwrap_or_default().to_owned();
-        let outcome = apply::apply(&self.writer, &self.caches, &plan.identity, resources, found).await?;
+        let outcome = apply::apply(&self.writer, &self.caches, &plan.identity, &resources, found).await?;
         Ok(match outcome {
             Outcome::Applied(deployment) => observe(Seen {
                 plan,
                 deployment: &deployment,
                 pods: &found.pods,
-                template_hash: &template_hash,
+                template_hash: resources.template_hash().unwrap_or_default(),
                 now: Timestamp::now(),
             }),
             Outcome::Refused(failing) => Health::Failing(failing),
@@ -165,3 +164,6 @@ fn namesake<K: Resource<DynamicType = ()>>(object: K) -> Option<ObjectRef<Worklo
 fn plan_of<K: Resource>(object: &K, name: &str) -> ObjectRef<WorkloadPlan> {
     ObjectRef::new(name).within(&object.namespace().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,9 @@ pub const SCALED_TO_ZERO: &str = "The workload is scaled to no instance at all: 
 /// An object of the same name is in the way.
 pub const NAME_TAKEN: &str = "The name of the workload is taken in this namespace by something that was not made for \
                               it: rename the workload, or remove what has the name.";
+/// The API server said no without a reason that could be passed on.
+pub const NOT_ALLOWED: &str =
+    "The platform does not allow the workload in this namespace: ask your platform team.";
 /// What was made for an earlier Workload of the same name is still being removed.
 pub const PREDECESSOR: &str = "What ran under the name of the workload before is still being removed: wait.";
 

@@ -130,7 +130,8 @@ fn invalid_without_causes_says_what_the_api_server_says() {
 fn sentences() -> Vec<String> {
     let details =
         ["", "not found", "unauthorized", "no such host", "couldn't find key k in Secret a/b", "run as root"];
-    let fixed = [RUNNING, UNDERWAY, UNAVAILABLE, OVERDUE, SCALED_TO_ZERO, NAME_TAKEN, PREDECESSOR];
+    let fixed =
+        [RUNNING, UNDERWAY, UNAVAILABLE, OVERDUE, SCALED_TO_ZERO, NAME_TAKEN, NOT_ALLOWED, PREDECESSOR];
     let of_details = details.into_iter().flat_map(|detail| {
         [
             image("web", "web:1", detail),
