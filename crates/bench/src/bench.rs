@@ -1,0 +1,156 @@
+//! The whole run: every writer's turns, then a minute in which nothing changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::PostParams;
+use kube::{Api, Client};
+
+use crate::args::Args;
+use crate::audit::AuditLog;
+use crate::cleanup::{delete_everything, delete_workloads, ensure_namespace};
+use crate::error::BenchError;
+use crate::process::{load_average, resident_memory};
+use crate::progress::{INTERVAL, say};
+use crate::report::{Measured, Memory, Report};
+use crate::round::{self, Plan};
+use crate::sample;
+use crate::tally::{Tally, Users};
+use crate::writer::{Kind, Writer};
+
+/// How long the cluster may take to come to rest after a turn.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// Measures, and leaves the namespaces empty.
+pub(crate) async fn run(args: &Args, client: Client) -> Result<Report, BenchError> {
+    let load = load_average();
+    let mut bench = Bench::prepare(args, client).await?;
+    let writers = bench.writers().await?;
+    bench.warm_up(&writers).await?;
+    let mut measured = Kind::ALL.map(Measured::new);
+    for number in 1..=args.rounds {
+        for (writer, measured) in writers.iter().zip(&mut measured) {
+            say(&format!("round {number} of {}: {}", args.rounds, writer.kind.name()));
+            bench.clean(writer).await?;
+            bench.turn(writer, measured).await?;
+        }
+        bench.clean(&writers[0]).await?;
+        bench.clean(&writers[1]).await?;
+    }
+    let idle = bench.idle().await?;
+    let memory = args.controllers.iter().map(memory).collect::<Result<_, _>>()?;
+    bench.clean(&writers[2]).await?;
+    Ok(Report::new(args, load, measured, idle, memory))
+}
+
+fn memory(controller: &crate::args::Controller) -> Result<Memory, BenchError> {
+    Ok(Memory { controller: controller.name.clone(), bytes: resident_memory(controller)? })
+}
+
+struct Bench<'a> {
+    args: &'a Args,
+    client: Client,
+    users: Users,
+    audit: AuditLog,
+}
+
+impl<'a> Bench<'a> {
+    async fn prepare(args: &'a Args, client: Client) -> Result<Self, BenchError> {
+        args.controllers.iter().try_for_each(|controller| memory(controller).map(drop))?;
+        ensure_namespace(&client, &args.writer_namespace).await?;
+        ensure_namespace(&client, &args.workload_namespace).await?;
+        let audit = AuditLog::open(&args.audit_log, &client, &args.writer_namespace)?;
+        let users = users(args, &client).await?;
+        Ok(Self { args, client, users, audit })
+    }
+
+    /// The writers, in the order of a turn.
+    async fn writers(&mut self) -> Result<[Arc<Writer>; 3], BenchError> {
+        delete_everything(&self.client, &self.args.writer_namespace).await?;
+        delete_workloads(&self.client, &self.args.workload_namespace).await?;
+        let templates = sample::learn(&self.client, &self.args.workload_namespace).await?;
+        Ok(Kind::ALL.map(|kind| {
+            let namespace = match kind {
+                Kind::Bare | Kind::Ideal => self.args.writer_namespace.clone(),
+                Kind::Controllers => self.args.workload_namespace.clone(),
+            };
+            Arc::new(Writer { kind, namespace, client: self.client.clone(), templates: templates.clone() })
+        }))
+    }
+
+    async fn clean(&self, writer: &Writer) -> Result<(), BenchError> {
+        match writer.kind {
+            Kind::Bare | Kind::Ideal => delete_everything(&self.client, &writer.namespace).await,
+            Kind::Controllers => delete_workloads(&self.client, &writer.namespace).await,
+        }
+    }
+
+    async fn warm_up(&self, writers: &[Arc<Writer>]) -> Result<(), BenchError> {
+        for writer in writers {
+            self.clean(writer).await?;
+            round::run(writer, &self.plan(self.args.warm_up)).await?;
+            self.clean(writer).await?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, count: u32) -> Plan {
+        Plan { count, clients: self.args.clients, timeout: self.args.timeout() }
+    }
+
+    async fn turn(&mut self, writer: &Arc<Writer>, measured: &mut Measured) -> Result<(), BenchError> {
+        self.audit.writes().await?; // what was before does not count
+        let times = round::run(writer, &self.plan(self.args.count)).await?;
+        self.count_until_quiet(&writer.namespace, &mut measured.writes).await?;
+        measured.add(times);
+        Ok(())
+    }
+
+    /// Counts the writes in `namespace` until a second passes without one: some come after the last object is ready.
+    async fn count_until_quiet(&mut self, namespace: &str, tally: &mut Tally) -> Result<(), BenchError> {
+        let began = Instant::now();
+        while began.elapsed() < SETTLE {
+            let before = tally.total();
+            tally.add_in(namespace, &self.audit.writes().await?, &self.users);
+            if tally.total() == before {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        say(&format!(
+            "writes in namespace {namespace} went on for {} s after the last was ready",
+            SETTLE.as_secs()
+        ));
+        Ok(())
+    }
+
+    /// Counts writes, wherever, while nothing changes.
+    async fn idle(&mut self) -> Result<Tally, BenchError> {
+        let duration = self.args.idle();
+        self.audit.writes().await?;
+        let began = Instant::now();
+        while began.elapsed() < duration {
+            tokio::time::sleep(INTERVAL.min(duration - began.elapsed())).await;
+            say(&format!("idle for {} of {} s", began.elapsed().as_secs(), duration.as_secs()));
+        }
+        let mut tally = Tally::default();
+        self.audit.writes().await?.iter().for_each(|write| tally.add(write, &self.users));
+        Ok(tally)
+    }
+}
+
+async fn users(args: &Args, client: &Client) -> Result<Users, BenchError> {
+    let question = SelfSubjectReview::default();
+    let answer =
+        Api::<SelfSubjectReview>::all(client.clone()).create(&PostParams::default(), &question).await;
+    let answer = answer.map_err(BenchError::api("ask for the name of the client's user"))?;
+    let user = answer.status.and_then(|status| status.user_info).and_then(|user| user.username);
+    let controllers: BTreeMap<_, _> = args
+        .controllers
+        .iter()
+        .map(|c| (format!("system:serviceaccount:{}:{}", args.system_namespace, c.name), c.name.clone()))
+        .collect();
+    Ok(Users { client: user.unwrap_or_default(), controllers })
+}

@@ -1,0 +1,102 @@
+//! What is to be reached.
+
+use serde::Serialize;
+
+use crate::report::Figures;
+use crate::tally::Tally;
+
+/// A goal and how far it was reached.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Goal {
+    /// What is measured.
+    pub(crate) what: &'static str,
+    /// The bound, in words.
+    pub(crate) goal: &'static str,
+    /// What was measured.
+    pub(crate) measured: f64,
+    /// Whether the bound was kept.
+    pub(crate) verdict: Verdict,
+}
+
+/// Whether a goal was reached. Speed depends on the machine and on what else it does, so it neither passes nor fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
+pub(crate) enum Verdict {
+    /// Counted, and within the bound.
+    #[strum(to_string = "PASS")]
+    Pass,
+    /// Counted, and beyond the bound.
+    #[strum(to_string = "FAIL")]
+    Fail,
+    /// Timed, and within the bound.
+    #[strum(to_string = "reached")]
+    Reached,
+    /// Timed, and beyond the bound.
+    #[strum(to_string = "missed")]
+    Missed,
+}
+
+/// Compares the controllers, the last of `writers`, with the other two.
+pub(crate) fn goals([bare, ideal, controllers]: &[Figures; 3], idle: &Tally) -> Vec<Goal> {
+    let rate = 100.0 * controllers.ready_per_second / ideal.ready_per_second;
+    let latency = controllers.seconds_to_ready.p50 / bare.seconds_to_ready.p50;
+    let writes = controllers.per_object(controllers.writes.ours()) - bare.per_object(bare.writes.ours());
+    let idle = idle.by_controllers() as f64;
+    vec![
+        Goal {
+            what: "ready per second, in % of the ideal writer's",
+            goal: "75 or more",
+            measured: rate,
+            verdict: timed(rate >= 75.0),
+        },
+        Goal {
+            what: "p50 to ready, times the bare writer's",
+            goal: "3 or less",
+            measured: latency,
+            verdict: timed(latency <= 3.0),
+        },
+        Goal {
+            what: "writes per Workload beyond the bare writer's",
+            goal: "6 or fewer",
+            measured: writes,
+            verdict: counted(writes <= 6.0),
+        },
+        Goal { what: "writes while idle", goal: "0", measured: idle, verdict: counted(idle == 0.0) },
+    ]
+}
+
+fn timed(kept: bool) -> Verdict {
+    if kept { Verdict::Reached } else { Verdict::Missed }
+}
+
+fn counted(kept: bool) -> Verdict {
+    if kept { Verdict::Pass } else { Verdict::Fail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{figures, tally};
+    use crate::writer::Kind;
+
+    fn verdicts(rate: f64, p50: f64, writes: u64, idle: u64) -> Vec<Verdict> {
+        let writers = [
+            figures(Kind::Bare, 30.0, 0.3, 200),
+            figures(Kind::Ideal, 20.0, 0.4, 800),
+            figures(Kind::Controllers, rate, p50, writes),
+        ];
+        goals(&writers, &tally(0, idle)).into_iter().map(|goal| goal.verdict).collect()
+    }
+
+    #[test]
+    fn a_bound_that_is_just_kept_is_kept() {
+        use Verdict::{Pass, Reached};
+        assert_eq!(verdicts(15.0, 0.9, 800, 0), [Reached, Reached, Pass, Pass]);
+    }
+
+    #[test]
+    fn speed_is_missed_and_counts_fail() {
+        use Verdict::{Fail, Missed};
+        assert_eq!(verdicts(14.9, 0.91, 801, 1), [Missed, Missed, Fail, Fail]);
+    }
+}

@@ -1,0 +1,153 @@
+//! What was measured, as a document.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::args::Args;
+use crate::goals::{Goal, goals};
+use crate::stats::Latency;
+use crate::tally::Tally;
+use crate::tracker::Times;
+use crate::writer::Kind;
+
+/// Everything that a run found out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    /// What was asked for.
+    pub(crate) settings: Settings,
+    /// The writers in the order of a round.
+    pub(crate) writers: [Figures; 3],
+    /// The writes while nothing changed, leases aside.
+    pub(crate) idle: Idle,
+    /// The memory of each controller at the end, with the last round's Workloads still there.
+    pub(crate) memory: Vec<Memory>,
+    /// What was to be reached, and what was.
+    pub(crate) goals: Vec<Goal>,
+}
+
+/// What was asked for, and of which machine.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Settings {
+    /// Objects of each writer in a round.
+    pub(crate) count: u32,
+    /// Rounds.
+    pub(crate) rounds: u32,
+    /// Tasks that create objects.
+    pub(crate) clients: u32,
+    /// CPUs of this machine.
+    pub(crate) cpus: usize,
+    /// Its load average over a minute, before the run.
+    pub(crate) load_before: Option<f64>,
+}
+
+/// The figures of one writer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Figures {
+    /// Which one.
+    pub(crate) writer: Kind,
+    /// Objects of all rounds.
+    pub(crate) objects: u64,
+    /// From the first creation of a round until the last object was ready, added up.
+    pub(crate) seconds: f64,
+    /// Objects that became ready per second.
+    pub(crate) ready_per_second: f64,
+    /// From the beginning of an object's creation until it was ready.
+    pub(crate) seconds_to_ready: Latency,
+    /// The requests that asked for a change.
+    pub(crate) writes: Tally,
+}
+
+/// A time in which nothing changed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Idle {
+    /// How long it was.
+    pub(crate) seconds: u64,
+    /// The writes in it.
+    pub(crate) writes: Tally,
+}
+
+/// The memory of a controller.
+#[derive(Debug, Serialize)]
+pub(crate) struct Memory {
+    /// Its name.
+    pub(crate) controller: String,
+    /// Resident memory.
+    pub(crate) bytes: u64,
+}
+
+/// The turns of one writer, added up.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    kind: Kind,
+    latencies: Vec<Duration>,
+    elapsed: Duration,
+    /// The writes of its turns.
+    pub(crate) writes: Tally,
+}
+
+impl Measured {
+    /// Nothing yet.
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { kind, latencies: Vec::new(), elapsed: Duration::ZERO, writes: Tally::default() }
+    }
+
+    /// Adds a turn.
+    pub(crate) fn add(&mut self, times: Times) {
+        self.latencies.extend(times.latencies);
+        self.elapsed += times.elapsed;
+    }
+
+    fn figures(self) -> Figures {
+        let objects = self.latencies.len() as u64;
+        let seconds = self.elapsed.as_secs_f64();
+        Figures {
+            writer: self.kind,
+            objects,
+            seconds,
+            ready_per_second: objects as f64 / seconds,
+            seconds_to_ready: Latency::of(self.latencies),
+            writes: self.writes,
+        }
+    }
+}
+
+impl Figures {
+    /// `writes` for each object.
+    pub(crate) fn per_object(&self, writes: u64) -> f64 {
+        writes as f64 / self.objects as f64
+    }
+}
+
+impl Report {
+    /// Puts together what was measured.
+    pub(crate) fn new(
+        args: &Args,
+        load_before: Option<f64>,
+        measured: [Measured; 3],
+        idle: Tally,
+        memory: Vec<Memory>,
+    ) -> Self {
+        let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+        let settings =
+            Settings { count: args.count, rounds: args.rounds, clients: args.clients, cpus, load_before };
+        let writers = measured.map(Measured::figures);
+        let goals = goals(&writers, &idle);
+        Self { settings, writers, idle: Idle { seconds: args.idle().as_secs(), writes: idle }, memory, goals }
+    }
+
+    /// Every resource that some writer's turn wrote to, the most written first.
+    pub(crate) fn resources(&self) -> Vec<String> {
+        let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
+        for (resource, count) in self.writers.iter().flat_map(|figures| &figures.writes.all) {
+            *totals.entry(resource).or_default() += count;
+        }
+        let mut resources: Vec<_> = totals.into_iter().collect();
+        resources.sort_by_key(|(resource, count)| (std::cmp::Reverse(*count), *resource));
+        resources.into_iter().map(|(resource, _)| resource.to_owned()).collect()
+    }
+}

@@ -1,0 +1,155 @@
+//! What was measured, for people.
+
+use std::fmt::Write as _;
+
+use crate::report::{Figures, Report};
+
+/// The whole report as text.
+pub(crate) fn render(report: &Report) -> String {
+    let sections = [settings(report), writers(report), resources(report), memory(report), goals(report)];
+    sections.join("\n\n")
+}
+
+fn settings(report: &Report) -> String {
+    let settings = &report.settings;
+    let load = settings.load_before.map_or("unknown".to_owned(), |load| format!("{load:.1}"));
+    format!(
+        "{} objects each in {} round(s) of {}, {} clients; {} CPUs, load average before: {load}",
+        u64::from(settings.count) * u64::from(settings.rounds),
+        settings.rounds,
+        settings.count,
+        settings.clients,
+        settings.cpus,
+    )
+}
+
+fn writers(report: &Report) -> String {
+    let of = |title: &str, value: &dyn Fn(&Figures) -> String| -> Vec<String> {
+        std::iter::once(title.to_owned()).chain(report.writers.iter().map(value)).collect()
+    };
+    align(&[
+        of("", &|f| f.writer.name().to_owned()),
+        of("ready per second", &|f| format!("{:.1}", f.ready_per_second)),
+        of("seconds to ready: p50", &|f| format!("{:.2}", f.seconds_to_ready.p50)),
+        of("p90", &|f| format!("{:.2}", f.seconds_to_ready.p90)),
+        of("p99", &|f| format!("{:.2}", f.seconds_to_ready.p99)),
+        of("API writes per object", &|f| format!("{:.2}", f.per_object(f.writes.total()))),
+        of("not Kubernetes' own", &|f| format!("{:.2}", f.per_object(f.writes.ours()))),
+    ])
+}
+
+/// Writes per object; in brackets those that are not Kubernetes' own.
+fn resources(report: &Report) -> String {
+    let title = ["writes per object (not Kubernetes' own)".to_owned()];
+    let mut rows =
+        vec![title.into_iter().chain(report.writers.iter().map(|f| f.writer.name().to_owned())).collect()];
+    rows.extend(report.resources().into_iter().map(|resource| {
+        let cells = report.writers.iter().map(|figures| cell(figures, &resource));
+        std::iter::once(resource.clone()).chain(cells).collect::<Vec<_>>()
+    }));
+    align(&rows)
+}
+
+fn cell(figures: &Figures, resource: &str) -> String {
+    let all = figures.writes.all.get(resource).copied().unwrap_or_default();
+    let ours = figures.writes.ours_to(resource);
+    format!("{:.2} ({:.2})", figures.per_object(all), figures.per_object(ours))
+}
+
+fn memory(report: &Report) -> String {
+    let title = format!("writes in {} idle s", report.idle.seconds);
+    let mut rows = vec![vec!["controller".to_owned(), "memory, MiB".to_owned(), title]];
+    rows.extend(report.memory.iter().map(|memory| {
+        let writes = report.idle.writes.controllers.get(&memory.controller);
+        let writes: u64 = writes.into_iter().flat_map(|counts| counts.values()).sum();
+        let mebibytes = memory.bytes as f64 / f64::from(1 << 20);
+        vec![memory.controller.clone(), format!("{mebibytes:.1}"), writes.to_string()]
+    }));
+    align(&rows)
+}
+
+fn goals(report: &Report) -> String {
+    let mut rows = vec![["goal", "", "measured", "verdict"].map(str::to_owned).to_vec()];
+    rows.extend(report.goals.iter().map(|goal| {
+        vec![
+            goal.what.to_owned(),
+            goal.goal.to_owned(),
+            format!("{:.2}", goal.measured),
+            goal.verdict.to_string(),
+        ]
+    }));
+    align(&rows)
+}
+
+/// Columns of equal width: the first to the left, the others to the right.
+fn align(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+    let lines = rows.iter().map(|row| {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // Writing to a String cannot fail.
+            let _ =
+                if column == 0 { write!(line, "{cell:width$}") } else { write!(line, "  {cell:>width$}") };
+        }
+        line.trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{figures, tally};
+    use crate::goals::goals as compare;
+    use crate::report::{Idle, Memory, Settings};
+    use crate::writer::Kind;
+
+    fn report() -> Report {
+        let writers = [
+            figures(Kind::Bare, 30.0, 0.3, 200),
+            figures(Kind::Ideal, 20.0, 0.4, 800),
+            figures(Kind::Controllers, 16.0, 0.8, 800),
+        ];
+        Report {
+            settings: Settings { count: 100, rounds: 1, clients: 8, cpus: 2, load_before: Some(0.25) },
+            goals: compare(&writers, &tally(0, 3)),
+            writers,
+            idle: Idle { seconds: 60, writes: tally(0, 3) },
+            memory: vec![Memory { controller: "score-orchestrator".to_owned(), bytes: 20 << 20 }],
+        }
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["long".to_owned(), "12.50".to_owned()]];
+        assert_eq!(align(&rows), "a         1\nlong  12.50");
+    }
+
+    #[test]
+    fn the_table_tells_rates_writes_memory_and_goals() {
+        let text = render(&report());
+        let lines: Vec<String> =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        for line in [
+            "100 objects each in 1 round(s) of 100, 8 clients; 2 CPUs, load average before: 0.2",
+            "ready per second 30.0 20.0 16.0",
+            "not Kubernetes' own 2.00 8.00 8.00",
+            "score-orchestrator 20.0 3",
+        ] {
+            assert!(lines.contains(&line.to_owned()), "{line} is not in:\n{text}");
+        }
+        let verdicts: Vec<_> =
+            text.lines().rev().take(4).filter_map(|line| line.split(' ').next_back()).collect();
+        assert_eq!(verdicts, ["FAIL", "PASS", "reached", "reached"]);
+    }
+
+    #[test]
+    fn a_resource_shows_all_writes_and_those_that_are_not_kubernetes_own() {
+        let text = resources(&report());
+        assert!(text.contains("workloads/status") && text.contains("6.00 (6.00)"), "{text}");
+        assert!(text.starts_with("writes per object"), "{text}");
+    }
+}
