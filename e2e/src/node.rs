@@ -1,0 +1,39 @@
+//! The nodes of the local cluster, from inside.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt as _;
+use tokio::process::Command;
+
+use crate::{Result, cluster, kubectl};
+
+/// A command that will run inside a machine of the local cluster: `control-plane` or `node-<number>`.
+///
+/// # Errors
+/// The cluster under test is not the local one.
+pub fn command_in(machine: &str) -> Result<Command> {
+    let folder = cluster::local_state()?;
+    let name = folder.file_name().unwrap_or_default().to_os_string();
+    let mut command = Command::new(cluster::repository().join(Path::new("hack/cluster/cluster")));
+    command.env("CLUSTER_NAME", name).env("CLUSTER_DIR", &folder).args(["in", machine]);
+    Ok(command)
+}
+
+/// Ends the process of a pod's first container by SIGKILL: no signal handler runs, nothing is given back.
+///
+/// # Errors
+/// It does not run, or the cluster under test is not the local one.
+pub async fn kill(pod: &Pod) -> Result {
+    let name = pod.name_any();
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
+    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let container = statuses.into_iter().flatten().find_map(|status| status.container_id.as_deref());
+    let container = container.and_then(|id| id.strip_prefix("containerd://"));
+    let (Some(node), Some(container)) = (node, container) else { anyhow::bail!("{name} does not run") };
+    let mut command = command_in(node)?;
+    command.args(["ctr", "--namespace", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container]);
+    kubectl::run(&mut command).await.with_context(|| format!("failed to kill {name}"))?;
+    Ok(())
+}
