@@ -71,3 +71,60 @@ async fn served_in(client: &Client, group: &str) -> Result<Vec<String>, kube::Er
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api_types::{ResourceClaim, Workload};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::testing::TestApiServer;
+
+    const KINDS: [&str; 2] = ["workloads.score.dev", "resourceclaims.score.dev"];
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_is_not_ready_before_all_kinds_exist_and_says_which_are_missing() {
+        let (server, readiness) = (TestApiServer::new(), Readiness::default());
+        let client = server.client();
+        let mut waiting = std::pin::pin!(wait(&client, &KINDS, &readiness));
+        let mut look = async || tokio::time::timeout(Duration::from_secs(30), waiting.as_mut()).await;
+
+        look().await.unwrap_err();
+        assert!(readiness.closed()[0].contains("workloads.score.dev, resourceclaims.score.dev: install"));
+        server.serve::<Workload>();
+        look().await.unwrap_err();
+        assert!(readiness.closed()[0].contains("has no resourceclaims.score.dev: install"));
+        server.serve::<ResourceClaim>();
+        look().await.unwrap();
+        assert!(readiness.closed().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_does_not_answer_is_asked_again() {
+        let (server, readiness) = (TestApiServer::new(), Readiness::default());
+        server.serve::<Workload>();
+        server.fail_next(|_| true, 403);
+        let started = Instant::now();
+        wait(&server.client(), &KINDS[..1], &readiness).await;
+        assert!(started.elapsed() >= Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_kind_of_another_group_does_not_count() {
+        let server = TestApiServer::new();
+        server.serve::<ConfigMap>();
+        server.serve::<Workload>();
+        let missing =
+            missing(&server.client(), &["configmaps.other.dev", "workloads.score.dev"]).await.unwrap();
+        assert_eq!(missing, ["configmaps.other.dev"]);
+    }
+
+    #[test]
+    fn pauses_grow_to_ten_seconds_and_are_not_in_step() {
+        let pauses: Vec<_> = pauses().take(6).map(|pause| pause.as_secs_f64()).collect();
+        for (pause, least) in pauses.iter().zip([2.0, 4.0, 8.0, 10.0, 10.0, 10.0]) {
+            assert!((least..least * 1.25).contains(pause), "{pauses:?}");
+        }
+    }
+}

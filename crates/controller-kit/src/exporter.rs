@@ -57,3 +57,60 @@ impl<E: SpanExporter> SpanExporter for Calm<E> {
         self.inner.set_resource(resource);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use opentelemetry_sdk::error::OTelSdkError;
+
+    use super::*;
+
+    /// Fails as long as it is told to.
+    #[derive(Debug, Default)]
+    struct Collector {
+        down: AtomicBool,
+    }
+
+    impl SpanExporter for Collector {
+        async fn export(&self, _batch: Vec<SpanData>) -> OTelSdkResult {
+            if self.down.load(Ordering::Relaxed) {
+                return Err(OTelSdkError::InternalFailure("connection refused".into()));
+            }
+            Ok(())
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_outage_of_the_collector_is_two_log_lines_and_no_error() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let exporter = Calm::new(Collector::default());
+            for down in [false, true, true, true, false, false] {
+                exporter.inner.down.store(down, Ordering::Relaxed);
+                futures::executor::block_on(exporter.export(Vec::new())).unwrap();
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("connection refused") && text.contains("takes traces again"), "{text}");
+    }
+}

@@ -136,3 +136,64 @@ impl Drop for TelemetryGuard {
         self.0.take().map(|provider| provider.shutdown_with_timeout(FLUSH));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::Tracer as _;
+    use tokio::{io::AsyncReadExt as _, net::TcpListener};
+
+    use super::*;
+
+    fn args(filter: &str) -> LogArgs {
+        LogArgs { log_format: LogFormat::Text, log_filter: filter.to_owned(), otlp_endpoint: None }
+    }
+
+    /// Ends a span and flushes it, off the runtime as the exporter needs that to turn.
+    async fn export_to(endpoint: String) -> Duration {
+        let provider = provider("score-test", "me", &endpoint).unwrap();
+        let started = std::time::Instant::now();
+        let work = move || {
+            provider.tracer("score-test").in_span("work", |_| ());
+            drop(TelemetryGuard(Some(provider)));
+        };
+        tokio::task::spawn_blocking(work).await.unwrap();
+        started.elapsed()
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_an_error_that_names_the_flag() {
+        let error = init("score-test", "me", &args("info,=,,x=loud")).unwrap_err().to_string();
+        assert!(error.contains("--log-filter") && error.contains("x=loud"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_no_url_is_an_error_that_names_the_flag() {
+        let error = provider("score-test", "me", "not a url").unwrap_err().to_string();
+        assert!(error.contains("--otlp-endpoint") && error.contains("not a url"), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn traces_go_to_the_collector_by_grpc() {
+        let collector = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", collector.local_addr().unwrap());
+        let exporting = tokio::spawn(export_to(endpoint));
+        let (mut connection, _) = collector.accept().await.unwrap();
+        let mut preface = [0; 14];
+        connection.read_exact(&mut preface).await.unwrap();
+        assert_eq!(&preface, b"PRI * HTTP/2.0");
+        exporting.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_collector_that_does_not_answer_delays_a_stop_by_little() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap());
+        assert!(export_to(endpoint).await < Duration::from_secs(1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_encrypted_endpoint_uses_the_one_tls_provider() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        provider("score-test", "me", "https://collector:4317").unwrap();
+    }
+}

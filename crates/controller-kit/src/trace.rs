@@ -50,3 +50,7 @@ fn parse(traceparent: &str) -> Option<Context> {
     let valid = context.span().span_context().is_valid();
     valid.then_some(context)
 }
+
+#[cfg(test)]
+#[path = "trace_tests.rs"]
+mod tests;

@@ -108,3 +108,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> OrElseStale<K> for Result<
             .ok()
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::extract::Query;
 use http::{Request, Response, header::CONTENT_TYPE};
-use kube::{Client, Resource, ResourceExt as _, client::Body};
+use kube::{Client, Resource, client::Body};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -26,8 +26,8 @@ use crate::path::ApiPath;
 #[derive(Clone, Debug)]
 pub struct TestApiServer {
     state: Arc<Mutex<State>>,
-    /// Wakes watches: how many changes and how many expiries there were.
-    pulse: Arc<watch::Sender<(u64, u64)>>,
+    /// Wakes watches.
+    pulse: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Recorded {
 
 impl Default for TestApiServer {
     fn default() -> Self {
-        Self { state: Arc::default(), pulse: Arc::new(watch::Sender::new((0, 0))) }
+        Self { state: Arc::default(), pulse: Arc::new(watch::Sender::new(())) }
     }
 }
 
@@ -113,10 +113,16 @@ impl TestApiServer {
         let mut value = json(&object);
         value["apiVersion"] = K::api_version(&()).into();
         value["kind"] = K::kind(&()).into();
-        let key = key::<K>(&object.namespace().unwrap_or_default(), &object.name_any());
-        let saved = self.lock().store.save(&key, value);
-        self.beat(false);
-        typed(saved)
+        typed(self.insert_json(&resource::<K>(), value))
+    }
+
+    /// As [`Self::insert`], for what is no valid object of a `resource`, given as `plural.group`.
+    pub fn insert_json(&self, resource: &str, object: Value) -> Value {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let key = Key { resource: resource.to_owned(), namespace: text("namespace"), name: text("name") };
+        let saved = self.lock().store.save(&key, object);
+        self.wake_watches();
+        saved
     }
 
     /// The object of that name. `namespace` is empty for kinds that have none.
@@ -136,8 +142,7 @@ impl TestApiServer {
     /// # Panics
     /// If one does not parse.
     pub fn list<K: Resource<DynamicType = ()> + DeserializeOwned>(&self) -> Vec<K> {
-        let resource = key::<K>("", "").resource;
-        self.lock().store.list(&resource, None).cloned().map(typed).collect()
+        self.lock().store.list(&resource::<K>(), None).cloned().map(typed).collect()
     }
 
     /// Changes an object as somebody else would; nothing happens if there is none. This is not a request.
@@ -153,7 +158,7 @@ impl TestApiServer {
     /// Deletes an object as somebody else would: one with finalizers is only marked. This is not a request.
     pub fn remove<K: Resource<DynamicType = ()>>(&self, namespace: &str, name: &str) {
         self.lock().store.delete(&key::<K>(namespace, name));
-        self.beat(false);
+        self.wake_watches();
     }
 
     /// Answers the next request that `matcher` accepts with `code`.
@@ -176,9 +181,9 @@ impl TestApiServer {
         self.lock().faults.clear();
     }
 
-    /// Ends all watches as if their versions were forgotten, so that clients list anew.
-    pub fn expire_watches(&self) {
-        self.beat(true);
+    /// Forgets what has happened so far, so that a watch that has not yet seen it must list anew.
+    pub fn compact(&self) {
+        self.lock().store.compact();
     }
 
     async fn handle(self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
@@ -207,30 +212,26 @@ impl TestApiServer {
             return self.watch(&call).await;
         }
         let outcome = verbs::perform(&mut self.lock().store, &call);
-        self.beat(false);
+        self.wake_watches();
         outcome.unwrap_or_else(|failure| failure)
     }
 
     /// Answers with what has changed, as soon as something has, and ends: the client goes on from there.
     async fn watch(&self, call: &Call) -> Answer {
         let mut pulse = self.pulse.subscribe();
-        let (_, expiries) = *pulse.borrow_and_update();
         loop {
+            pulse.mark_unchanged();
             if let Some(answer) = verbs::watch(&self.lock().store, call) {
                 return answer;
             }
-            let alive = pulse.changed().await.is_ok();
-            if !alive || pulse.borrow_and_update().1 != expiries {
+            if pulse.changed().await.is_err() {
                 return verbs::expired();
             }
         }
     }
 
-    fn beat(&self, expire: bool) {
-        self.pulse.send_modify(|(changes, expiries)| {
-            *changes += 1;
-            *expiries += u64::from(expire);
-        });
+    fn wake_watches(&self) {
+        self.pulse.send_replace(());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -251,8 +252,11 @@ async fn record(request: Request<Body>) -> Result<(Recorded, String), BoxError> 
 }
 
 fn key<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Key {
-    let resource = format!("{}.{}", K::plural(&()), K::group(&())).trim_end_matches('.').to_owned();
-    Key { resource, namespace: namespace.to_owned(), name: name.to_owned() }
+    Key { resource: resource::<K>(), namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+fn resource<K: Resource<DynamicType = ()>>() -> String {
+    format!("{}.{}", K::plural(&()), K::group(&())).trim_end_matches('.').to_owned()
 }
 
 #[expect(clippy::expect_used, reason = "a test that stores what is not JSON is wrong")]

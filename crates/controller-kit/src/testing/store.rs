@@ -32,6 +32,8 @@ pub(super) struct Store {
     applied: BTreeMap<(Key, String), Value>,
     changes: Vec<Change>,
     version: u64,
+    /// The newest resourceVersion whose changes are forgotten.
+    compacted: u64,
 }
 
 /// What only the server writes.
@@ -41,6 +43,17 @@ impl Store {
     /// The newest resourceVersion.
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Forgets all changes so far.
+    pub(super) fn compact(&mut self) {
+        self.changes.clear();
+        self.compacted = self.version;
+    }
+
+    /// The newest resourceVersion whose changes are forgotten.
+    pub(super) fn compacted(&self) -> u64 {
+        self.compacted
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Value> {

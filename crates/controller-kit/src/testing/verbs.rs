@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use json_patch::{Patch, PatchOperation};
 use serde_json::{Value, json};
 
 use super::{
@@ -105,15 +106,24 @@ fn patch(store: &mut Store, call: &Call, key: &Key) -> Outcome {
     let old = existing(store, key)?;
     let mut new = old.clone();
     if call.content_type.starts_with("application/json-patch") {
-        let operations: json_patch::Patch =
-            serde_json::from_value(call.body.clone()).map_err(|error| bad_request(error.to_string()))?;
-        json_patch::patch(&mut new, &operations).map_err(|error| Answer::invalid(error.to_string()))?;
+        json_patch(&mut new, &call.body)?;
     } else {
         unchanged_since(&old, &call.body)?;
         json_patch::merge(&mut new, &call.body);
     }
     admit(key, &new)?;
     Ok(Answer::ok(&store.save(key, routed(call, &old, new))))
+}
+
+/// As the real one does, a test for null succeeds where there is nothing.
+fn json_patch(object: &mut Value, body: &Value) -> Result<(), Answer> {
+    let mut patch: Patch =
+        serde_json::from_value(body.clone()).map_err(|error| bad_request(error.to_string()))?;
+    patch.0.retain(|operation| match operation {
+        PatchOperation::Test(test) => !test.value.is_null() || object.pointer(test.path.as_str()).is_some(),
+        _ => true,
+    });
+    json_patch::patch(object, &patch).map_err(|error| Answer::invalid(error.to_string()))
 }
 
 /// Server-side apply creates what does not exist, unless it knows a uid or is about the status.
@@ -208,6 +218,9 @@ pub(super) fn watch(store: &Store, call: &Call) -> Option<Answer> {
     let (resource, selector) = (call.path.resource(), call.selector());
     let since =
         call.query.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or_default();
+    if since < store.compacted() {
+        return Some(expired());
+    }
     let changes = store.changes(&resource, call.path.namespace.as_deref(), since);
     let event = |change: &Change| json!({"type": change.event, "object": change.object}).to_string() + "\n";
     let lines: String = changes.filter(|change| selector.matches(&change.object)).map(event).collect();
