@@ -51,3 +51,82 @@ fn begins_ends_and_holds(text: &str, outer: fn(u8) -> bool, inner: fn(u8) -> boo
         && bytes.last().is_some_and(|&byte| outer(byte))
         && bytes.iter().all(|&byte| outer(byte) || inner(byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+    use regex::Regex;
+
+    use super::*;
+    use crate::quantity::{Cpu, Memory, QuantityError};
+
+    const NAME: &str = "[a-z0-9][a-z0-9-]{0,61}[a-z0-9]";
+
+    fn random_text(rng: &mut StdRng, alphabet: &[u8], longest: usize) -> String {
+        let length = rng.random_range(0..=longest);
+        (0..length).map(|_| char::from(alphabet[rng.random_range(0..alphabet.len())])).collect()
+    }
+
+    /// Holds a predicate against the regular expression of the schema, on short texts and on some around 63 characters.
+    fn assert_same(
+        pattern: &str,
+        lengths: std::ops::RangeInclusive<usize>,
+        alphabet: &str,
+        holds: fn(&str) -> bool,
+    ) {
+        let pattern = Regex::new(&format!("^(?:{pattern})$")).unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        for round in 0..20_000 {
+            let prefix = "a".repeat(if round % 4 == 0 { 60 } else { 0 });
+            let text = prefix + &random_text(&mut rng, alphabet.as_bytes(), 6);
+            let expected = lengths.contains(&text.len()) && pattern.is_match(&text);
+            assert_eq!(holds(&text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_match_the_pattern_of_the_schema() {
+        assert_same(NAME, 2..=63, "ab0-.A_\n", is_name);
+    }
+
+    #[test]
+    fn types_match_the_pattern_of_the_schema() {
+        assert_same("[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]", 2..=63, "aA0-._", is_type);
+    }
+
+    #[test]
+    fn ids_match_the_pattern_of_the_schema() {
+        assert_same(r"[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*", 2..=63, "a0-.A", is_id);
+    }
+
+    #[test]
+    fn annotation_keys_match_the_pattern_of_the_schema() {
+        let pattern = format!(r"(({NAME})(\.{NAME})*/)?[A-Za-z0-9][A-Za-z0-9._-]{{0,61}}[A-Za-z0-9]");
+        assert_same(&pattern, 2..=316, "aaA0-._//", is_annotation_key);
+    }
+
+    #[test]
+    fn modes_match_the_pattern_of_the_schema() {
+        assert_same("0?[0-7]{3}", 3..=4, "0678a", is_mode);
+    }
+
+    #[test]
+    fn header_names_match_the_pattern_of_the_schema() {
+        assert_same("[A-Za-z0-9_-]+", 1..=66, "aA0_-: ", is_header_name);
+    }
+
+    #[test]
+    fn cpu_quantities_match_the_pattern_of_the_schema() {
+        assert_same(r"\d+(?:m|\.\d+)?", 1..=66, "019.m-k", |text| {
+            text.parse::<Cpu>() != Err(QuantityError::NotCpu)
+        });
+    }
+
+    #[test]
+    fn memory_quantities_match_the_pattern_of_the_schema() {
+        let pattern = r"(0\.\d+|[1-9]\d*(\.\d+)?)(K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?";
+        assert_same(pattern, 1..=66, "0019..KkMGEi", |text| {
+            text.parse::<Memory>() != Err(QuantityError::NotMemory)
+        });
+    }
+}

@@ -176,3 +176,115 @@ fn scaled(digits: &str, decimals: usize, unit: u128) -> Option<u128> {
     let divisor = 10u128.checked_pow(u32::try_from(decimals).ok()?)?;
     Some(digits.checked_mul(unit)?.div_ceil(divisor))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The right-hand sides are what Kubernetes' own library prints (for memory: after rounding up to whole bytes).
+
+    #[test]
+    fn cpu_is_printed_as_kubernetes_stores_it() {
+        let cases = [
+            ("0", "0"),
+            ("1", "1"),
+            ("0.5", "500m"),
+            ("1000m", "1"),
+            ("010", "10"),
+            ("0.5000", "500m"),
+            ("0.001", "1m"),
+            ("250m", "250m"),
+            ("2500m", "2500m"),
+            ("1500", "1500"),
+            ("2000", "2k"),
+            ("1000000m", "1k"),
+            ("1000000", "1M"),
+        ];
+        for (text, canonical) in cases {
+            assert_eq!(text.parse::<Cpu>().map(|cpu| cpu.to_string()).as_deref(), Ok(canonical), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_is_printed_as_kubernetes_stores_it() {
+        let cases = [
+            ("128Mi", "128Mi"),
+            ("1.5Gi", "1536Mi"),
+            ("1.0Gi", "1Gi"),
+            ("2048Gi", "2Ti"),
+            ("1000Ki", "1000Ki"),
+            ("1024Ki", "1Mi"),
+            ("0.5Mi", "512Ki"),
+            ("0.5Ki", "512"),
+            ("0.9Ki", "922"),
+            ("1.3Gi", "1395864372"),
+            ("0.0001Ki", "1"),
+            ("7Ei", "7Ei"),
+            ("1000K", "1M"),
+            ("1K", "1k"),
+            ("1500K", "1500k"),
+            ("1024K", "1024k"),
+            ("1.5G", "1500M"),
+            ("9E", "9E"),
+            ("1", "1"),
+            ("1000", "1k"),
+            ("1024", "1024"),
+            ("1048576", "1048576"),
+            ("128000000", "128M"),
+            ("0.5", "1"),
+            ("0.0", "0"),
+        ];
+        for (text, canonical) in cases {
+            assert_eq!(
+                text.parse::<Memory>().map(|memory| memory.to_string()).as_deref(),
+                Ok(canonical),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_grammar_of_cpu_is_refused() {
+        for text in ["", "m", ".5", "1.", "1.5m", "-1", "1k", "1 ", "0.5.5", "1e3", "½"] {
+            assert_eq!(text.parse::<Cpu>(), Err(QuantityError::NotCpu), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_grammar_of_memory_is_refused() {
+        for text in
+            ["", "0", "128k", "1e3", "128m", "010", "00.5", ".5Gi", "1.Gi", "-1", "1 Gi", "1KB", "Gi", "1gi"]
+        {
+            assert_eq!(text.parse::<Memory>(), Err(QuantityError::NotMemory), "{text}");
+        }
+    }
+
+    #[test]
+    fn cpu_finer_than_a_thousandth_of_a_core_is_refused() {
+        assert_eq!("0.0005".parse::<Cpu>(), Err(QuantityError::CpuTooFine));
+    }
+
+    #[test]
+    fn quantities_beyond_what_kubernetes_counts_are_refused() {
+        assert_eq!("8Ei".parse::<Memory>(), Err(QuantityError::OutOfRange));
+        assert_eq!("10E".parse::<Memory>(), Err(QuantityError::OutOfRange));
+        assert_eq!("9223372036854775808m".parse::<Cpu>(), Err(QuantityError::OutOfRange));
+        assert_eq!("9".repeat(1000).parse::<Memory>(), Err(QuantityError::OutOfRange));
+    }
+
+    #[test]
+    fn the_text_for_score_can_be_read_again_and_means_the_same() {
+        for text in ["1000K", "1500K", "1.5Gi", "1", "1000", "0.5Ki"] {
+            let memory: Memory = text.parse().unwrap();
+            assert_eq!(
+                memory.to_score_text().parse::<Memory>().map(Memory::bytes),
+                Ok(memory.bytes()),
+                "{text}"
+            );
+        }
+        for text in ["2000", "1500m", "1000000m", "0"] {
+            let cpu: Cpu = text.parse().unwrap();
+            assert_eq!(cpu.to_score_text().parse(), Ok(cpu), "{text}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Putting the outputs of resources in.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use api_types::{Output, Segment, Text};
 use thiserror::Error;
@@ -13,8 +13,7 @@ use crate::names::ResourceKey;
 pub type Outputs = BTreeMap<ResourceKey, BTreeMap<String, Output>>;
 
 /// A valid reference whose value is not there.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{} needs output '{}' of resource '{}': {why}", braced(.reference), .reference.output, .reference.resource)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnresolvedReference {
     /// The reference.
     pub reference: OutputReference,
@@ -26,20 +25,20 @@ pub struct UnresolvedReference {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Why {
     /// The resource has no outputs yet: wait.
-    #[error("the resource has no outputs yet")]
+    #[error("it has no outputs yet")]
     Pending,
     /// The resource has outputs, and this is none of them.
-    #[error("key '{}' not found, the resource has {}", .key, listed(.available))]
+    #[error("key '{key}' not found; it has {}", listed(.available))]
     NoSuchOutput {
         /// The output that the reference names.
         key: String,
-        /// The outputs that there are.
+        /// The names of the outputs that there are.
         available: Vec<String>,
     },
     /// The output has no such key inside.
     #[error("key '{0}' not found in the output")]
     NoSuchKey(String),
-    /// The output is no map.
+    /// The output has no keys inside.
     #[error("cannot lookup key '{0}', context is not a map")]
     NotAMap(String),
     /// The output is secret: it can only be used as a whole.
@@ -47,9 +46,17 @@ pub enum Why {
     InsideSecret(String),
 }
 
-fn braced(reference: &OutputReference) -> String {
-    format!("${{{}}}", reference.raw)
+impl fmt::Display for UnresolvedReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reference: OutputReference { raw, resource, .. }, why } = self;
+        match why {
+            Why::Pending => write!(f, "ref '{raw}' waits for resource '{resource}': {why}"),
+            _ => write!(f, "invalid ref '{raw}' to resource '{resource}': {why}"),
+        }
+    }
 }
+
+impl std::error::Error for UnresolvedReference {}
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "no outputs".to_owned() } else { format!("the outputs {}", names.join(", ")) }

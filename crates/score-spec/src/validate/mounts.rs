@@ -89,9 +89,8 @@ fn valid_content(
 }
 
 fn valid_bytes(base64: &str, path: &FieldPath, errors: &mut Errors) -> Option<FileContent> {
-    let bytes = STANDARD.decode(base64).map_err(|error| {
-        format!("is not standard base64 ({error}): encode the bytes with a tool such as base64, without line breaks")
-    });
+    let message = "is not standard base64: encode the bytes with a tool such as base64, without line breaks";
+    let bytes = STANDARD.decode(base64).map_err(|_| message);
     errors.keep(bytes, path).map(FileContent::Bytes)
 }
 

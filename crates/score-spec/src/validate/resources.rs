@@ -112,25 +112,35 @@ fn check_no_secret_reference(item: &Value, path: &FieldPath, errors: &mut Errors
     errors.require(item.get("secretKeyRef").is_none(), &path.field("secretKeyRef"), message);
 }
 
-/// Two declarations with one type, class and id are one resource, so they cannot differ.
+/// Two declarations with one type, class and id are one resource, so they cannot differ; either may leave things out.
 fn check_definitions(resources: &Resources, path: &FieldPath, errors: &mut Errors) {
-    let mut first_with = BTreeMap::new();
+    check_equal(resources, "params", |resource| resource.params.as_ref(), path, errors);
+    check_equal(
+        resources,
+        "metadata",
+        |resource| Some(&resource.metadata).filter(|metadata| !metadata.is_empty()),
+        path,
+        errors,
+    );
+}
+
+fn check_equal(
+    resources: &Resources,
+    field: &str,
+    value_of: fn(&Resource) -> Option<&OpenObject>,
+    path: &FieldPath,
+    errors: &mut Errors,
+) {
+    let mut first = BTreeMap::new();
     for (key, resource) in resources {
-        let Some(id) = &resource.id else { continue };
-        let class = resource.class.as_deref().unwrap_or("default");
-        let (first_key, first) = *first_with.entry((&resource.type_, class, id)).or_insert((key, resource));
-        let path = path.key(key);
-        let what = format!("{}.{class}#{id}, which {first_key} declares too", resource.type_);
-        let params_agree =
-            first.params.is_none() || resource.params.is_none() || first.params == resource.params;
-        let message =
-            format_args!("differ from the params of the same resource {what}: make them equal, or change id");
-        errors.require(params_agree, &path.field("params"), message);
-        let (one, other) = (&first.metadata, &resource.metadata);
+        let (Some(id), Some(value)) = (&resource.id, value_of(resource)) else { continue };
+        let (type_, class) = (&resource.type_, resource.class.as_deref().unwrap_or("default"));
+        let (first_key, first_value) = *first.entry((type_, class, id)).or_insert((key, value));
         let message = format_args!(
-            "differs from the metadata of the same resource {what}: make it equal, or change id"
+            "differs from that of {first_key}, though both are the resource {type_}.{class}#{id}: make them equal, \
+             or change id"
         );
-        errors.require(one.is_empty() || other.is_empty() || one == other, &path.field("metadata"), message);
+        errors.require(first_value == value, &path.key(key).field(field), message);
     }
 }
 
