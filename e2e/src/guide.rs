@@ -91,7 +91,7 @@ pub async fn run(page: &str, folder: &Path, within: Duration) -> Result {
     let last = commands.get(outputs.len().saturating_sub(1)).map_or(0, |block| block.line);
     match ended {
         Err(_) => bail!("the page is not through after {within:?}, it is at the block of line {last}"),
-        Ok(Err(error)) => return Err(error.context(format!("in the block of line {last}"))),
+        Ok(Err(error)) => Err(error.context(format!("in the block of line {last}"))),
         Ok(Ok(())) => compare_all(&blocks, &outputs),
     }
 }
