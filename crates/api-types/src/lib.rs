@@ -28,12 +28,13 @@ pub use claim::{
 pub use exposure::{Exposure, ExposureScope, WorkloadExposure, WorkloadExposureSpec, WorkloadExposureStatus};
 pub use json::OpenObject;
 pub use plan::{
-    PlanClaim, PlanContainer, Segment, Template, TemplateKind, Text, WorkloadPlan, WorkloadPlanSpec, WorkloadRef,
+    PlanClaim, PlanContainer, Segment, Template, TemplateKind, Text, WorkloadPlan, WorkloadPlanSpec,
+    WorkloadRef,
 };
 pub use vocabulary::{ClaimPhase, ConditionType, Reason};
 pub use workload::{
-    BeforeCondition, BeforeReady, ClaimSummary, Container, ContainerFile, ContainerResources, ContainerVolume,
-    ExecAction, HttpGetAction, HttpHeader, HttpScheme, Probe, Protocol, Resource,
+    BeforeCondition, BeforeReady, ClaimSummary, Container, ContainerFile, ContainerResources,
+    ContainerVolume, ExecAction, HttpGetAction, HttpHeader, HttpScheme, Probe, Protocol, Resource,
     ResourceQuantities, Service, ServicePort, Workload, WorkloadSpec, WorkloadStatus,
 };
 
@@ -43,7 +44,8 @@ pub const GROUP: &str = "score.dev";
 pub const VERSION: &str = "v1b1";
 
 /// The CustomResourceDefinitions of every kind, in the order in which they are documented.
-pub fn crds() -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
+pub fn crds()
+-> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
     use kube::CustomResourceExt as _;
     vec![Workload::crd(), ResourceClaim::crd(), WorkloadPlan::crd(), WorkloadExposure::crd()]
 }

@@ -23,7 +23,11 @@ use crate::{ContainerResources, OpenObject, Probe, SecretKeyRef, Service};
     selectable = ".spec.runtimeClass",
     printcolumn(name = "Runtime", type_ = "string", json_path = ".spec.runtimeClass"),
     printcolumn(name = "Backend", type_ = "string", json_path = ".spec.backendId"),
-    printcolumn(name = "Workload-Generation", type_ = "integer", json_path = ".spec.observedWorkloadGeneration"),
+    printcolumn(
+        name = "Workload-Generation",
+        type_ = "integer",
+        json_path = ".spec.observedWorkloadGeneration"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

@@ -66,7 +66,19 @@ pub enum Reason {
 
 /// How far a claim is on its way to being usable.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, EnumIter, EnumString, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumIter,
+    EnumString,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub enum ClaimPhase {
     /// No provisioner has begun.

@@ -51,7 +51,11 @@ impl Status {
 /// `lastTransitionTime` is kept from `current` where the status of that type is the same, else it is `now` in whole
 /// seconds (finer is not stored by the API server). Types that `desired` does not name are left out: the list has
 /// one writer.
-pub fn reconcile(current: &[Condition], desired: impl IntoIterator<Item = Desired>, now: Timestamp) -> Vec<Condition> {
+pub fn reconcile(
+    current: &[Condition],
+    desired: impl IntoIterator<Item = Desired>,
+    now: Timestamp,
+) -> Vec<Condition> {
     desired.into_iter().map(|desired| next(find(current, &desired.type_), desired, now)).collect()
 }
 
@@ -95,7 +99,8 @@ pub fn find_observed<'a>(conditions: &'a [Condition], type_: &str, generation: i
 
 /// Whether the condition of type `type_` is True for `generation`.
 pub fn is_true(conditions: &[Condition], type_: &str, generation: i64) -> bool {
-    find_observed(conditions, type_, generation).is_some_and(|condition| condition.status == Status::True.as_str())
+    find_observed(conditions, type_, generation)
+        .is_some_and(|condition| condition.status == Status::True.as_str())
 }
 
 #[cfg(test)]

@@ -79,7 +79,9 @@ async fn apply_plan(
 ) -> Result<PlanAndExposure, Error> {
     let (plan, exposure) = try_join(
         async { applier.apply(emitted.plan.clone(), world.plan.as_deref()).await.map_err(Error::Plan) },
-        async { applier.apply(emitted.exposure.clone(), world.exposure.as_deref()).await.map_err(Error::Exposure) },
+        async {
+            applier.apply(emitted.exposure.clone(), world.exposure.as_deref()).await.map_err(Error::Exposure)
+        },
     )
     .await?;
     let plan = match plan {

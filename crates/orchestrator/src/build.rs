@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{
-    ClaimSummary, PlanClaim, PlanContainer, Reason, ResourceClaim, Service, Text, Workload,
-    WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
+    ClaimSummary, PlanClaim, PlanContainer, Reason, ResourceClaim, Service, Text, Workload, WorkloadExposure,
+    WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
 };
 use controller_kit::owner_reference;
 use kube::api::ObjectMeta;
@@ -89,7 +89,10 @@ fn in_words(errors: &[FieldError]) -> String {
 
 /// What is there of an invalid Workload goes on, so it is still told.
 fn known_so_far(workload: &Workload, world: &World) -> Vec<ClaimSummary> {
-    let mine = world.claims.values().filter(|claim| Some(&claim.spec.workload_ref.uid) == workload.metadata.uid.as_ref());
+    let mine = world
+        .claims
+        .values()
+        .filter(|claim| Some(&claim.spec.workload_ref.uid) == workload.metadata.uid.as_ref());
     mine.map(|claim| status::summary_of(&claim.spec.key, claim)).collect()
 }
 
@@ -148,14 +151,16 @@ fn is_current(valid: &ValidWorkload, world: &World) -> bool {
 fn predecessor(valid: &ValidWorkload, world: &World) -> Option<String> {
     let plan = world.plan.as_ref().map(|plan| (&plan.metadata, &plan.spec.workload_ref));
     let exposure = world.exposure.as_ref().map(|exposure| (&exposure.metadata, &exposure.spec.workload_ref));
-    let leaving = [plan, exposure].into_iter().flatten().any(|(metadata, workload)| {
-        workload.uid != valid.uid || metadata.deletion_timestamp.is_some()
-    });
+    let leaving = [plan, exposure]
+        .into_iter()
+        .flatten()
+        .any(|(metadata, workload)| workload.uid != valid.uid || metadata.deletion_timestamp.is_some());
     leaving.then(|| "Waiting until what an earlier Workload of this name left is gone.".to_owned())
 }
 
 fn unresolved(references: &[Unresolved], missing: &[&ResourceKey]) -> String {
-    let unused = missing.iter().filter(|key| !references.iter().any(|found| found.cause.reference.resource == ***key));
+    let unused =
+        missing.iter().filter(|key| !references.iter().any(|found| found.cause.reference.resource == ***key));
     let causes = references.iter().map(ToString::to_string);
     let causes = causes.chain(unused.map(|key| format!("spec.resources.{key}: has no outputs yet")));
     format!("One or more required outputs are not resolved. {}.", causes.collect::<Vec<_>>().join("; "))
@@ -207,8 +212,10 @@ fn plan_container(container: &ValidContainer, variables: BTreeMap<String, Text>)
 }
 
 fn exposure(workload: &Workload, valid: &ValidWorkload, backend: &Backend) -> WorkloadExposure {
-    let spec =
-        WorkloadExposureSpec { workload_ref: workload_ref(valid), runtime_class: backend.runtime_class.clone() };
+    let spec = WorkloadExposureSpec {
+        workload_ref: workload_ref(valid),
+        runtime_class: backend.runtime_class.clone(),
+    };
     WorkloadExposure { metadata: object_meta(workload, valid), spec, status: None }
 }
 
@@ -237,4 +244,3 @@ fn obsolete(valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
     });
     unused.filter(|_| rolled_out).cloned().collect()
 }
-

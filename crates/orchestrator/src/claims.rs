@@ -84,7 +84,10 @@ impl Asked<'_> {
             Resolution::Resolved(params) => params,
             Resolution::Unresolved(missing) => {
                 let missing = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                return Err(status::waiting(key, format!("its params wait for another dependency: {missing}.")));
+                return Err(status::waiting(
+                    key,
+                    format!("its params wait for another dependency: {missing}."),
+                ));
             }
         };
         Ok(ResourceClaimSpec {
@@ -101,7 +104,11 @@ impl Asked<'_> {
     }
 
     /// Whether `spec` may be applied where `live` stands.
-    fn against(&self, live: Option<&Arc<ResourceClaim>>, spec: &ResourceClaimSpec) -> Result<(), ClaimSummary> {
+    fn against(
+        &self,
+        live: Option<&Arc<ResourceClaim>>,
+        spec: &ResourceClaimSpec,
+    ) -> Result<(), ClaimSummary> {
         let (key, Some(live)) = (self.key.as_str(), live) else { return Ok(()) };
         let (owner, wanted) = (&live.spec.workload_ref, &spec.workload_ref);
         if owner.name != wanted.name || live.spec.key != spec.key {
@@ -115,7 +122,8 @@ impl Asked<'_> {
             let message = "waiting until what it replaces, which has the same name, is gone.".to_owned();
             return Err(status::waiting(key, message));
         }
-        let identity = |spec: &ResourceClaimSpec| (spec.type_.clone(), spec.class.clone(), spec.provisioner.clone());
+        let identity =
+            |spec: &ResourceClaimSpec| (spec.type_.clone(), spec.class.clone(), spec.provisioner.clone());
         if identity(&live.spec) != identity(spec) {
             let message = format!(
                 "it was provided as `{}` ({}) and cannot become `{}` ({}), which would lose its data: use another \
@@ -127,7 +135,12 @@ impl Asked<'_> {
         Ok(())
     }
 
-    fn claimed(&self, name: String, spec: ResourceClaimSpec, live: Option<&Arc<ResourceClaim>>) -> Dependency {
+    fn claimed(
+        &self,
+        name: String,
+        spec: ResourceClaimSpec,
+        live: Option<&Arc<ResourceClaim>>,
+    ) -> Dependency {
         let key = self.key.as_str();
         // An answer to other params than those of now does not count.
         let answered = live.filter(|live| live.spec == spec);

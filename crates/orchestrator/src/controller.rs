@@ -49,15 +49,24 @@ impl Orchestrator {
     /// An orchestrator for `platform`, and the streams that trigger it.
     pub fn new(kit: &Kit, platform: Platform) -> (Self, Triggers) {
         let (caches, triggers) = watch_all(kit);
-        (Self { caches, applier: kit.applier(), platform }, triggers)
+        (Self::reading(caches, kit.applier(), platform), triggers)
+    }
+
+    /// An orchestrator that reads `caches`, whoever fills them.
+    pub fn reading(caches: Caches, applier: Applier, platform: Platform) -> Self {
+        Self { caches, applier, platform }
     }
 
     /// One pass for one Workload: the pipeline.
-    async fn reconcile(&self, workload: &Workload, trace: &TraceMetadata) -> Result<Action, Error> {
+    ///
+    /// # Errors
+    /// If the API server could not be written to. What stands in the Workload's own way is no error but its status.
+    pub async fn reconcile(&self, workload: &Workload, trace: &TraceMetadata) -> Result<Action, Error> {
         let world = dereference(&self.caches, workload);
         let built = build(workload, validate(workload), &self.platform, &world);
         let world = apply(&self.applier, &self.caches, &world, &built).await?;
-        let status = status::compute(workload.status.as_ref(), findings(workload, built, &world), Timestamp::now());
+        let status =
+            status::compute(workload.status.as_ref(), findings(workload, built, &world), Timestamp::now());
         if update_status(&self.applier, &self.caches, workload, &status).await?
             && let Some(event) = event_for(workload.status.as_ref(), &status)
         {
@@ -70,8 +79,11 @@ impl Orchestrator {
     fn span(&self, workload: &Workload) -> Span {
         let mut carrier = workload.clone();
         let plan = self.caches.plans.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
-        let plan = plan.filter(|plan| Some(plan.spec.observed_workload_generation) == workload.metadata.generation);
-        if let Some(traceparent) = plan.and_then(|plan| plan.annotations().get(ANNOTATION_TRACEPARENT).cloned()) {
+        let plan =
+            plan.filter(|plan| Some(plan.spec.observed_workload_generation) == workload.metadata.generation);
+        if let Some(traceparent) =
+            plan.and_then(|plan| plan.annotations().get(ANNOTATION_TRACEPARENT).cloned())
+        {
             carrier.annotations_mut().insert(ANNOTATION_TRACEPARENT.to_owned(), traceparent);
         }
         reconcile_span(DEFINITION.name, &carrier)
@@ -105,7 +117,8 @@ impl Context for Orchestrator {
     ) -> Result<Option<Action>, Error> {
         self.caches.ready().await?;
         // The loop's own store may be older than what this process wrote last.
-        let newest = self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
+        let newest =
+            self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
         let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
         let span = self.span(&newest);
         self.reconcile(&newest, trace).instrument(span).await.map(Some)
@@ -116,12 +129,14 @@ impl Context for Orchestrator {
 pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> Controller<Orchestrator> {
     let store = orchestrator.caches.workloads.store();
     let Triggers { workloads, claims, plans, exposures } = triggers;
-    Controller::namespaced_all(kit.client.clone(), orchestrator, watcher::Config::default()).with_controller(|_| {
-        kube::runtime::Controller::for_stream(workloads, store)
-            .owns_stream(plans)
-            .owns_stream(exposures)
-            .watches_stream(claims, possible_users)
-    })
+    Controller::namespaced_all(kit.client.clone(), orchestrator, watcher::Config::default()).with_controller(
+        |_| {
+            kube::runtime::Controller::for_stream(workloads, store)
+                .owns_stream(plans)
+                .owns_stream(exposures)
+                .watches_stream(claims, possible_users)
+        },
+    )
 }
 
 /// Every Workload that may have a claim of this name: its own, and those whose claim it stands in the way of. Whoever

@@ -30,9 +30,11 @@ pub fn dereference(caches: &Caches, workload: &Workload) -> World {
     let (name, namespace) = (workload.name_any(), workload.namespace().unwrap_or_default());
     let uid = workload.uid().unwrap_or_default();
     let mine = caches.claims.list(&namespace, |claim| claim.spec.workload_ref.uid == uid);
-    let in_the_way = workload.spec.resources.keys().filter_map(|key| {
-        caches.claims.get(&namespace, &claim_name(&name, key))
-    });
+    let in_the_way = workload
+        .spec
+        .resources
+        .keys()
+        .filter_map(|key| caches.claims.get(&namespace, &claim_name(&name, key)));
     World {
         claims: mine.into_iter().chain(in_the_way).map(|claim| (claim.name_any(), claim)).collect(),
         plan: caches.plans.get(&namespace, &name),

@@ -25,7 +25,10 @@ fn readiness(status: &WorkloadStatus) -> Option<(Reason, &str)> {
 
 fn is_failure(reason: Reason) -> bool {
     match reason {
-        Reason::Succeeded | Reason::BindingPending | Reason::RuntimeSelecting | Reason::RuntimeProvisioning => false,
+        Reason::Succeeded
+        | Reason::BindingPending
+        | Reason::RuntimeSelecting
+        | Reason::RuntimeProvisioning => false,
         Reason::SpecInvalid
         | Reason::PolicyViolation
         | Reason::BindingFailed
@@ -38,7 +41,13 @@ fn is_failure(reason: Reason) -> bool {
 }
 
 fn event(type_: EventType, reason: Reason, note: &str) -> Event {
-    Event { type_, reason: reason.to_string(), action: "Reconcile".into(), note: Some(note.into()), related: None }
+    Event {
+        type_,
+        reason: reason.to_string(),
+        action: "Reconcile".into(),
+        note: Some(note.into()),
+        related: None,
+    }
 }
 
 #[cfg(test)]

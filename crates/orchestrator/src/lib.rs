@@ -7,13 +7,13 @@
 //! 2. [`validate`]: the spec, parsed into types that cannot be wrong;
 //! 3. [`build`]: the claims, the plan and the exposure that should be there;
 //! 4. [`apply`]: write what differs;
-//! 5. [`update_status`]: say what came of it, if that is new.
+//! 5. [`status`] and [`update_status`]: say what came of it, if that is new.
 //!
 //! It reads no Secret and knows nothing of any runtime: a secret stays a reference in everything that it writes.
 
 pub mod apply;
 pub mod build;
-mod caches;
+pub mod caches;
 pub mod claims;
 pub mod controller;
 pub mod dereference;

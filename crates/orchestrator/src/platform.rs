@@ -49,7 +49,11 @@ impl Platform {
                 profile: "web-service".into(),
                 id: "kubernetes".into(),
                 runtime_class: "kubernetes".into(),
-                template: Template { kind: TemplateKind::Manifests, ref_: None, values: OpenObject::default() },
+                template: Template {
+                    kind: TemplateKind::Manifests,
+                    ref_: None,
+                    values: OpenObject::default(),
+                },
             }],
             provisioners: vec![Provisioner {
                 type_: "postgres".into(),
@@ -68,7 +72,8 @@ impl Platform {
     pub fn backend(&self, profile: Option<&str>) -> Result<&Backend, String> {
         match profile {
             None => self.backends.first().ok_or_else(|| {
-                "The platform offers no profile to run with: ask your platform team to configure one.".to_owned()
+                "The platform offers no profile to run with: ask your platform team to configure one."
+                    .to_owned()
             }),
             Some(name) => self.backends.iter().find(|backend| backend.profile == name).ok_or_else(|| {
                 format!(

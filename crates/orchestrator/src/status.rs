@@ -118,7 +118,8 @@ fn claims_ready(findings: &Findings) -> Part {
         let unusable = findings.claims.iter().filter(|claim| !is_usable(claim) && wanted(claim.phase));
         unusable.map(describe).collect::<Vec<_>>()
     };
-    let (failed, pending) = (missing(|phase| phase == ClaimPhase::Failed), missing(|phase| phase != ClaimPhase::Failed));
+    let (failed, pending) =
+        (missing(|phase| phase == ClaimPhase::Failed), missing(|phase| phase != ClaimPhase::Failed));
     match (failed.is_empty(), pending.is_empty()) {
         (true, true) => succeeded(),
         (true, false) => (Status::False, Reason::BindingPending, pending.join(" ")),
@@ -162,14 +163,17 @@ fn mirrored(condition: &Condition) -> Part {
     let reason = condition.reason.parse().ok();
     match (condition.status.as_str(), reason) {
         ("True", _) => succeeded(),
-        (_, Some(reason)) if reason != Reason::Succeeded => (Status::False, reason, condition.message.clone()),
+        (_, Some(reason)) if reason != Reason::Succeeded => {
+            (Status::False, reason, condition.message.clone())
+        }
         _ => (Status::False, Reason::RuntimeDegraded, condition.message.clone()),
     }
 }
 
 /// The state of a dependency as its claim tells it.
 pub fn summary_of(key: &str, claim: &api_types::ResourceClaim) -> ClaimSummary {
-    let answered = claim.status.as_ref().filter(|status| status.observed_generation == claim.metadata.generation);
+    let answered =
+        claim.status.as_ref().filter(|status| status.observed_generation == claim.metadata.generation);
     let Some(status) = answered else {
         let message = format!("waiting for `{}`, which provides it.", claim.spec.provisioner);
         return waiting(key, message);
@@ -209,13 +213,18 @@ pub fn failed(key: &str, message: String) -> ClaimSummary {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn findings() -> Findings {
-        Findings { generation: 3, inputs: Verdict::Yes, claims: vec![], projection: Verdict::Yes, answer: None }
+        Findings {
+            generation: 3,
+            inputs: Verdict::Yes,
+            claims: vec![],
+            projection: Verdict::Yes,
+            answer: None,
+        }
     }
 
     fn answer(status: &str, reason: &str, message: &str) -> Option<Answer> {

@@ -1,0 +1,305 @@
+//! The whole pipeline against an API server in memory, with provisioner and runtime played by the test.
+
+#![allow(clippy::unwrap_used)]
+
+mod stage;
+
+use api_types::{ClaimPhase, ResourceClaim, WorkloadExposure, WorkloadPlan, WorkloadPlanSpec};
+use controller_kit::testing::TestApiServer;
+use serde_json::json;
+use stage::{NAMESPACE, Stage, fixture};
+
+/// A Workload with a database that is bound, its plan made and running.
+async fn running_with_database() -> Stage {
+    let stage = Stage::with("db.yaml");
+    stage.pass().await.unwrap();
+    stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "True/Succeeded");
+    stage
+}
+
+#[tokio::test]
+async fn a_workload_becomes_a_plan_an_exposure_and_a_status_in_three_writes() {
+    let stage = Stage::with("web.yaml");
+    assert_eq!(stage.pass().await.unwrap(), 3);
+    assert_eq!(stage.plan().unwrap().spec, fixture::<WorkloadPlanSpec>("web.plan.yaml"));
+    assert_eq!(stage.exposure().unwrap().spec.workload_ref.uid, "uid-1");
+    assert_eq!(stage.condition("Ready"), "False/RuntimeProvisioning");
+}
+
+#[tokio::test]
+async fn everything_made_for_a_workload_is_owned_by_it_and_labelled() {
+    let stage = Stage::with("db.yaml");
+    stage.pass().await.unwrap();
+    let claim = stage.claim("shop-api-db").unwrap();
+    assert_eq!(claim.metadata.owner_references.unwrap()[0].uid, "uid-2");
+    assert_eq!(claim.metadata.labels.unwrap()["score.dev/workload"], "shop-api");
+}
+
+#[tokio::test]
+async fn a_process_that_starts_where_everything_is_done_writes_nothing() {
+    let stage = running_with_database().await;
+    assert_eq!(stage.pass().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_answer_of_the_runtime_is_one_write_and_brings_the_endpoint() {
+    let stage = Stage::with("web.yaml");
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", None);
+    assert_eq!(stage.pass().await.unwrap(), 1);
+    assert_eq!(stage.condition("Ready"), "True/Succeeded");
+    assert_eq!(stage.status().endpoint.as_deref(), Some("http://shop.team-a.svc"));
+}
+
+#[tokio::test]
+async fn an_answer_to_another_plan_does_not_count() {
+    let stage = Stage::with("web.yaml");
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", Some(7));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/RuntimeProvisioning");
+    assert_eq!(stage.status().endpoint, None);
+}
+
+#[tokio::test]
+async fn a_failing_runtime_is_mirrored_with_its_words() {
+    let stage = Stage::with("web.yaml");
+    stage.pass().await.unwrap();
+    stage.runtime_says("False", "QuotaExceeded", None);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("RuntimeReady"), "False/QuotaExceeded");
+    assert_eq!(stage.message("Ready"), "what to do");
+}
+
+#[tokio::test]
+async fn a_new_generation_is_not_ready_before_the_runtime_has_answered_to_it() {
+    let stage = Stage::with("web.yaml");
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    stage.edit(|workload| {
+        workload.spec.containers.get_mut("main").unwrap().variables.insert("NEW".into(), "1".into());
+    });
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/RuntimeProvisioning");
+    assert_eq!(stage.plan().unwrap().spec.observed_workload_generation, 2);
+}
+
+#[tokio::test]
+async fn no_plan_is_made_before_every_output_is_there() {
+    let stage = Stage::with("db.yaml");
+    stage.pass().await.unwrap();
+    assert!(stage.plan().is_none());
+    assert_eq!(stage.condition("Ready"), "False/BindingPending");
+    assert_eq!(stage.condition("RuntimeReady"), "False/ProjectionError");
+    let message = stage.message("RuntimeReady");
+    assert!(message.starts_with("One or more required outputs are not resolved."), "{message}");
+    assert!(message.contains("spec.containers.main.variables.DB_HOST"), "{message}");
+    assert_eq!(stage.status().claims_bound.as_deref(), Some("0/1"));
+}
+
+#[tokio::test]
+async fn a_secret_output_stays_a_reference_in_the_plan() {
+    let stage = running_with_database().await;
+    assert_eq!(stage.plan().unwrap().spec, fixture::<WorkloadPlanSpec>("db.plan.yaml"));
+}
+
+#[tokio::test]
+async fn a_changed_output_changes_the_plan() {
+    let stage = running_with_database().await;
+    let mut answer: api_types::ResourceClaimStatus = fixture("db.bound.yaml");
+    answer.outputs_revision = Some("rev-2".into());
+    stage.provisioner_says("shop-api-db", answer);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.plan().unwrap().spec.claims[0].outputs_revision.as_deref(), Some("rev-2"));
+    assert_eq!(stage.condition("Ready"), "False/RuntimeProvisioning");
+}
+
+#[tokio::test]
+async fn a_dependency_that_goes_away_leaves_the_plan_as_it_is() {
+    let stage = running_with_database().await;
+    let before = stage.plan();
+    let mut answer: api_types::ResourceClaimStatus = fixture("db.bound.yaml");
+    (answer.phase, answer.reason, answer.outputs_available) = (ClaimPhase::Binding, None, false);
+    stage.provisioner_says("shop-api-db", answer);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.plan(), before);
+    assert_eq!(stage.condition("Ready"), "False/BindingPending");
+    assert_eq!(stage.condition("RuntimeReady"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn an_output_that_the_resource_does_not_have_is_named_with_those_it_has() {
+    let stage = Stage::with("db.yaml");
+    stage.edit(|workload| {
+        let variables = &mut workload.spec.containers.get_mut("main").unwrap().variables;
+        variables.insert("DB_HOST".into(), "${resources.db.hots}".into());
+    });
+    stage.pass().await.unwrap();
+    stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/ProjectionError");
+    let message = stage.message("Ready");
+    assert!(message.contains("hots") && message.contains("username"), "{message}");
+}
+
+#[tokio::test]
+async fn invalid_inputs_name_every_field_and_leave_what_runs_alone() {
+    let stage = running_with_database().await;
+    let (plan, endpoint) = (stage.plan(), stage.status().endpoint);
+    stage.edit(|workload| {
+        let main = workload.spec.containers.get_mut("main").unwrap();
+        main.image = ".".into();
+        main.variables.insert("X".into(), "${resources.nope.host}".into());
+    });
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/SpecInvalid");
+    let message = stage.message("InputsValid");
+    assert!(message.contains("spec.containers.main.image") && message.contains("variables.X"), "{message}");
+    assert_eq!((stage.plan(), stage.status().endpoint), (plan, endpoint));
+    assert_eq!(stage.status().claims[0].phase, ClaimPhase::Bound);
+    assert_eq!(stage.pass().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_supported_yet_is_refused_and_not_ignored() {
+    let stage = Stage::with("db.yaml");
+    stage.edit(|workload| workload.spec.resources.get_mut("db").unwrap().id = Some("shared-db".into()));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/SpecInvalid");
+    assert!(stage.message("Ready").contains("spec.resources.db.id"));
+}
+
+#[tokio::test]
+async fn a_profile_that_nobody_offers_is_said_with_those_there_are() {
+    let stage = Stage::with("web.yaml");
+    stage.edit(|workload| workload.spec.profile = Some("batch".into()));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/RuntimeSelecting");
+    assert!(stage.message("Ready").contains("`web-service`"));
+    assert!(stage.plan().is_none());
+}
+
+#[tokio::test]
+async fn a_claim_goes_only_after_the_plan_without_it_has_rolled_out() {
+    let stage = running_with_database().await;
+    stage.edit(|workload| {
+        workload.spec.resources.clear();
+        workload.spec.containers.get_mut("main").unwrap().variables.clear();
+    });
+    stage.pass().await.unwrap();
+    stage.runtime_says("False", "RuntimeProvisioning", None);
+    stage.pass().await.unwrap();
+    assert!(stage.claim("shop-api-db").is_some());
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    assert!(stage.claim("shop-api-db").is_none());
+    assert_eq!(stage.condition("Ready"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn a_claim_does_not_become_another_type_which_would_lose_its_data() {
+    let stage = running_with_database().await;
+    stage
+        .server
+        .modify(NAMESPACE, "shop-api-db", |claim: &mut ResourceClaim| claim.spec.type_ = "mysql".into());
+    let before = stage.claim("shop-api-db");
+    stage.pass().await.unwrap();
+    assert_eq!(stage.claim("shop-api-db"), before);
+    assert_eq!(stage.condition("ClaimsReady"), "False/BindingFailed");
+    assert!(stage.message("ClaimsReady").contains("use another key"));
+}
+
+#[tokio::test]
+async fn a_claim_of_another_workload_in_the_way_is_left_alone_and_named() {
+    let stage = Stage::with("db.yaml");
+    let foreign = json!({
+        "apiVersion": "score.dev/v1b1", "kind": "ResourceClaim",
+        "metadata": {"name": "shop-api-db", "namespace": NAMESPACE, "uid": "c"},
+        "spec": {
+            "workloadRef": {"name": "shop", "uid": "other"}, "key": "api-db", "type": "postgres", "class": "default",
+            "provisioner": "provisioner-postgres", "deprovisionPolicy": "Delete",
+        },
+    });
+    stage.server.insert::<ResourceClaim>(serde_json::from_value(foreign).unwrap());
+    stage.pass().await.unwrap();
+    assert_eq!(stage.claim("shop-api-db").unwrap().spec.workload_ref.name, "shop");
+    let message = stage.message("ClaimsReady");
+    assert!(message.contains("`api-db` of Workload `shop`"), "{message}");
+}
+
+#[tokio::test]
+async fn what_an_earlier_workload_of_the_name_left_is_waited_for() {
+    let stage = running_with_database().await;
+    stage.recreate("uid-new");
+    stage.pass().await.unwrap();
+    assert_eq!(stage.plan().unwrap().spec.workload_ref.uid, "uid-2");
+    assert_eq!(stage.claim("shop-api-db").unwrap().spec.workload_ref.uid, "uid-2");
+    assert_eq!(stage.condition("Ready"), "False/BindingPending");
+    for name in ["shop-api", "shop-api-db"] {
+        stage.server.remove::<WorkloadPlan>(NAMESPACE, name);
+        stage.server.remove::<WorkloadExposure>(NAMESPACE, name);
+        stage.server.remove::<ResourceClaim>(NAMESPACE, name);
+    }
+    stage.pass().await.unwrap();
+    assert_eq!(stage.claim("shop-api-db").unwrap().spec.workload_ref.uid, "uid-new");
+}
+
+#[tokio::test]
+async fn params_wait_for_the_outputs_that_they_use() {
+    let stage = Stage::with("db.yaml");
+    stage.edit(|workload| {
+        let mut second = workload.spec.resources["db"].clone();
+        second.params = serde_json::from_value(json!({"near": "${resources.db.host}"})).unwrap();
+        workload.spec.resources.insert("copy".into(), second);
+    });
+    stage.pass().await.unwrap();
+    assert!(stage.claim("shop-api-copy").is_none());
+    stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    let params = stage.claim("shop-api-copy").unwrap().spec.params.unwrap();
+    assert_eq!(params.0["near"], "db.team-a.svc");
+}
+
+/// Everything that is there, without what counts the writes that led to it.
+fn outcome(server: &TestApiServer) -> serde_json::Value {
+    let mut outcome = json!([
+        server.list::<ResourceClaim>(),
+        server.list::<WorkloadPlan>(),
+        server.list::<WorkloadExposure>(),
+        server.list::<api_types::Workload>(),
+    ]);
+    for object in outcome.as_array_mut().unwrap().iter_mut().flat_map(|list| list.as_array_mut().unwrap()) {
+        for field in ["resourceVersion", "uid", "creationTimestamp", "managedFields"] {
+            object["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        for condition in object["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            condition.as_object_mut().unwrap().remove("lastTransitionTime");
+        }
+    }
+    outcome
+}
+
+#[tokio::test]
+async fn a_process_that_dies_between_any_two_writes_is_followed_by_one_that_ends_the_same() {
+    let undisturbed = outcome(&running_with_database().await.server);
+    for writes in 0..4 {
+        let stage = Stage::with("db.yaml");
+        let dies_and_returns = async || {
+            stage.server.fail_after(writes);
+            let _ = stage.pass().await;
+            stage.server.heal();
+            stage.pass().await.unwrap();
+        };
+        dies_and_returns().await;
+        stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+        dies_and_returns().await;
+        stage.runtime_says("True", "Succeeded", None);
+        dies_and_returns().await;
+        assert_eq!(outcome(&stage.server), undisturbed, "died after {writes} writes");
+    }
+}

@@ -1,0 +1,126 @@
+//! A stage for one Workload: an API server in memory, and the hands of everybody else who acts on it.
+
+use std::path::Path;
+
+use api_types::{
+    ResourceClaim, ResourceClaimStatus, Workload, WorkloadExposure, WorkloadExposureStatus, WorkloadPlan,
+    WorkloadStatus,
+};
+use controller_kit::{Applier, Cache, testing::TestApiServer};
+use k8s_controller::TraceMetadata;
+use orchestrator::{
+    DEFINITION,
+    caches::Caches,
+    controller::{Error, Orchestrator},
+    platform::Platform,
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+pub(crate) const NAMESPACE: &str = "team-a";
+
+pub(crate) fn fixture<T: DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    serde_yaml_ng::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub(crate) struct Stage {
+    pub(crate) server: TestApiServer,
+    name: String,
+}
+
+impl Stage {
+    /// A stage on which the user has applied the Workload of a fixture.
+    pub(crate) fn with(fixture_name: &str) -> Self {
+        let server = TestApiServer::new();
+        let workload: Workload = server.insert(fixture(fixture_name));
+        Self { server, name: workload.metadata.name.unwrap() }
+    }
+
+    /// One pass over what is there now, as a process that has just started sees it. Gives the number of its writes.
+    pub(crate) async fn pass(&self) -> Result<usize, Error> {
+        self.server.clear_requests();
+        let caches = Caches {
+            workloads: Cache::from_objects(self.server.list()),
+            claims: Cache::from_objects(self.server.list()),
+            plans: Cache::from_objects(self.server.list()),
+            exposures: Cache::from_objects(self.server.list()),
+        };
+        let applier = Applier::new(self.server.client(), DEFINITION.name);
+        let orchestrator = Orchestrator::reading(caches, applier, Platform::builtin());
+        orchestrator.reconcile(&self.workload(), &TraceMetadata::default()).await?;
+        Ok(self.server.writes().len())
+    }
+
+    pub(crate) fn workload(&self) -> Workload {
+        self.server.get(NAMESPACE, &self.name).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> WorkloadStatus {
+        self.workload().status.unwrap()
+    }
+
+    /// `status/reason` of a condition.
+    pub(crate) fn condition(&self, type_: &str) -> String {
+        let status = self.status();
+        let condition = conditions::find(&status.conditions, type_).unwrap();
+        assert_eq!(condition.observed_generation, self.workload().metadata.generation);
+        format!("{}/{}", condition.status, condition.reason)
+    }
+
+    pub(crate) fn message(&self, type_: &str) -> String {
+        conditions::find(&self.status().conditions, type_).unwrap().message.clone()
+    }
+
+    pub(crate) fn plan(&self) -> Option<WorkloadPlan> {
+        self.server.get(NAMESPACE, &self.name)
+    }
+
+    pub(crate) fn exposure(&self) -> Option<WorkloadExposure> {
+        self.server.get(NAMESPACE, &self.name)
+    }
+
+    pub(crate) fn claim(&self, name: &str) -> Option<ResourceClaim> {
+        self.server.get(NAMESPACE, name)
+    }
+
+    /// The user edits the spec.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Workload)) {
+        self.server.modify(NAMESPACE, &self.name, change);
+    }
+
+    /// The user deletes the Workload and creates it again, before anything that it caused is collected.
+    pub(crate) fn recreate(&self, uid: &str) {
+        let mut again = self.workload();
+        (again.metadata.uid, again.status) = (Some(uid.into()), None);
+        self.server.remove::<Workload>(NAMESPACE, &self.name);
+        self.server.insert(again);
+    }
+
+    /// The provisioner answers for the claim's generation of now.
+    pub(crate) fn provisioner_says(&self, claim: &str, mut status: ResourceClaimStatus) {
+        self.server.modify(NAMESPACE, claim, |claim: &mut ResourceClaim| {
+            status.observed_generation = claim.metadata.generation;
+            claim.status = Some(status);
+        });
+    }
+
+    /// The runtime answers to the plan's generation of now, or to `generation`.
+    pub(crate) fn runtime_says(&self, condition: &str, reason: &str, generation: Option<i64>) {
+        let generation = generation.or(self.plan().unwrap().metadata.generation).unwrap();
+        let status: WorkloadExposureStatus = serde_json::from_value(json!({
+            "observedPlanGeneration": generation,
+            "conditions": [{
+                "type": "RuntimeReady", "status": condition, "reason": reason, "message": "what to do",
+                "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+            "exposures": [
+                {"name": "admin", "url": "http://admin.example.com", "scope": "Public", "ready": false},
+                {"name": "http", "url": "http://shop.team-a.svc", "scope": "Cluster", "ready": true},
+            ],
+        }))
+        .unwrap();
+        self.server
+            .modify(NAMESPACE, &self.name, |exposure: &mut WorkloadExposure| exposure.status = Some(status));
+    }
+}
