@@ -91,6 +91,7 @@ pub async fn apply(
     let refused = |error| refused(error, deployment);
     match (applied.map_err(refused), served.map_err(refused)) {
         (Ok(applied), Ok(())) => Ok(Outcome::Applied(applied)),
+        (Err(Ok(one)), Err(Ok(other))) => Ok(Outcome::Refused(one.and(other))),
         (Err(Ok(failing)), _) | (_, Err(Ok(failing))) => Ok(Outcome::Refused(failing)),
         (Err(Err(error)), _) | (_, Err(Err(error))) => Err(error),
     }

@@ -3,10 +3,13 @@
 use std::time::Instant;
 
 use api_types::{WorkloadExposure, WorkloadPlan, metadata::LABEL_MANAGED_BY};
-use controller_kit::{Kit, reconcile_span};
+use controller_kit::{Cache, Kit, reconcile_span};
 use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, Service},
+};
 use kube::{
     Client, Resource, ResourceExt as _,
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
@@ -145,24 +148,41 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
 
     let caches = Caches { deployments, services, pods, exposures };
     let writer = Writer { client: kit.client.clone(), applier: kit.applier() };
+    let mapper = Mapper(plans.clone());
     let triggers = Controller::for_stream(plan_events, plans.store())
-        .watches_stream(exposure_events, namesake::<WorkloadExposure>)
-        .watches_stream(deployment_events, namesake::<Deployment>)
-        .watches_stream(service_events, namesake::<Service>)
-        .watches_stream(pod_events, |pod| dereference::workload_of(&pod).map(|name| plan_of(&pod, name)));
+        .watches_stream(exposure_events, mapper.namesake::<WorkloadExposure>())
+        .watches_stream(deployment_events, mapper.namesake::<Deployment>())
+        .watches_stream(service_events, mapper.namesake::<Service>())
+        .watches_stream(pod_events, mapper.owner_of_pod());
     let runtime = Runtime::new(args, caches, writer);
     let controller =
         k8s_controller::Controller::namespaced_all(kit.client.clone(), runtime, watcher::Config::default());
     kit.run_controller(controller.with_controller(|_| triggers)).await;
 }
 
-/// The plan that has the name of `object`, as everything but pods has.
-fn namesake<K: Resource<DynamicType = ()>>(object: K) -> Option<ObjectRef<WorkloadPlan>> {
-    Some(plan_of(&object, &object.name_any()))
-}
+/// From what was touched to the plan to reconcile, if there is one: what comes before its plan, or stays for a moment
+/// after it, is none of its business.
+#[derive(Clone)]
+struct Mapper(Cache<WorkloadPlan>);
 
-fn plan_of<K: Resource>(object: &K, name: &str) -> ObjectRef<WorkloadPlan> {
-    ObjectRef::new(name).within(&object.namespace().unwrap_or_default())
+impl Mapper {
+    /// The plan that has the name of the object, as everything but a pod has.
+    fn namesake<K: Resource<DynamicType = ()>>(
+        &self,
+    ) -> impl Fn(K) -> Option<ObjectRef<WorkloadPlan>> + Send + Sync + use<K> {
+        let plans = self.clone();
+        move |object| plans.named(&object, &object.name_any())
+    }
+
+    fn owner_of_pod(&self) -> impl Fn(Pod) -> Option<ObjectRef<WorkloadPlan>> + Send + Sync + use<> {
+        let plans = self.clone();
+        move |pod| plans.named(&pod, dereference::workload_of(&pod)?)
+    }
+
+    fn named<K: Resource>(&self, object: &K, name: &str) -> Option<ObjectRef<WorkloadPlan>> {
+        let plan = self.0.get(&object.namespace()?, name)?;
+        Some(ObjectRef::from_obj(&*plan))
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use api_types::Reason;
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use kube::ResourceExt as _;
 
 use crate::{
     build::ANNOTATION_TEMPLATE,
@@ -61,6 +62,14 @@ impl Failing {
         Self { reason: Reason::RuntimeDegraded, message, again: None }
     }
 
+    /// Both at once, if they are of one kind and say different things; else the first.
+    pub fn and(self, other: Self) -> Self {
+        if self.reason != other.reason || self.message == other.message {
+            return self;
+        }
+        Self { message: format!("{} {}", self.message, other.message), ..self }
+    }
+
     /// To be tried again although nothing that is watched changes, such as a quota that is raised. Spread, so that
     /// all that wait for the same do not come at once.
     pub fn slowly(self) -> Self {
@@ -90,29 +99,31 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// The instances that were made from the template that was applied and are not being removed.
+    /// The instances that were made from the template that was applied, and that still count: neither being removed
+    /// nor given up, as evicted ones are, which Kubernetes has replaced and keeps for the record.
     fn current_pods(self) -> impl Iterator<Item = &'a Pod> {
-        self.pods.iter().map(Arc::as_ref).filter(move |pod| {
-            let hash = pod
-                .metadata
-                .annotations
-                .as_ref()
-                .and_then(|annotations| annotations.get(ANNOTATION_TEMPLATE));
-            pod.metadata.deletion_timestamp.is_none() && hash.is_some_and(|hash| hash == self.template_hash)
-        })
+        let counts = move |pod: &&Pod| {
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
+        };
+        let current = move |pod: &&Pod| {
+            pod.annotations().get(ANNOTATION_TEMPLATE).is_some_and(|it| it == self.template_hash)
+        };
+        self.pods.iter().map(Arc::as_ref).filter(counts).filter(current)
     }
 }
 
 /// How the plan's instances are doing.
 pub fn observe(seen: Seen<'_>) -> Health {
-    let failing = containers::failing(seen);
-    if rollout::complete(seen.deployment) {
-        // Whatever else a complete roll-out's containers seem to suffer from is over, and its news late.
-        return failing.filter(|failing| failing.again.is_some()).map_or(Health::Running, Health::Failing);
-    }
-    let refusal = rollout::replica_failure(seen.deployment).and_then(messages::refusal);
-    if let Some(failing) = failing.or_else(|| refusal.map(Failing::from)) {
+    // The Deployment's news are made from those of its pods, so where they contradict each other the pods' are newer.
+    if let Some(failing) = containers::failing(seen) {
         return Health::Failing(failing);
+    }
+    if rollout::complete(seen.deployment) {
+        return Health::Running;
+    }
+    if let Some(refusal) = rollout::replica_failure(seen.deployment).and_then(messages::refusal) {
+        return Health::Failing(refusal.into());
     }
     Health::Underway(Underway {
         hint: containers::hint(seen).or_else(|| rollout::hint(seen.deployment)),

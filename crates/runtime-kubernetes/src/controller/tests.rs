@@ -2,13 +2,10 @@ use std::time::Duration;
 
 use api_types::{ServicePort, WorkloadExposureSpec, WorkloadRef};
 use controller_kit::{
-    Applier, Cache,
+    Applier,
     testing::{Fault, Recorded, TestApiServer},
 };
-use k8s_openapi::{
-    api::{apps::v1::DeploymentStatus, core::v1::Pod},
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
-};
+use k8s_openapi::{api::apps::v1::DeploymentStatus, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::*;

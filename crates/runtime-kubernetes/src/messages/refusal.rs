@@ -42,9 +42,14 @@ fn exceeded_quota(text: &str) -> Option<String> {
     Some(format!(
         "The quota `{name}` leaves no room for the workload: it needs {}, and the limit is {}: ask for less in \
          spec.containers.*.resources, remove what is not needed, or ask your platform team to raise the quota.",
-        plain(requested),
-        plain(limited)
+        amounts(requested),
+        amounts(limited)
     ))
+}
+
+/// `count/deployments.apps=1` is, to users, `workloads=1`.
+fn amounts(list: &str) -> String {
+    plain(list).replace("count/", "").replace(".apps=", "=")
 }
 
 /// `failed quota: NAME: must specify …`

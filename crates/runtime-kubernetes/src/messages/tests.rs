@@ -14,7 +14,7 @@ const REFUSALS: &[(&str, Reason, &str)] = &[
     (
         r#"deployments.apps "hello" is forbidden: exceeded quota: objects, requested: count/deployments.apps=1, used: count/deployments.apps=1, limited: count/deployments.apps=1"#,
         Reason::QuotaExceeded,
-        "it needs count/workloads.apps=1",
+        "it needs workloads=1, and the limit is workloads=1: ",
     ),
     (
         r#"pods "hello-5d4f7-" is forbidden: failed quota: team: must specify limits.cpu for: web; limits.memory for: web"#,

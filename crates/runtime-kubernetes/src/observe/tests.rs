@@ -236,9 +236,17 @@ fn a_container_started_for_the_first_time_counts_at_once() {
 }
 
 #[test]
-fn late_news_of_containers_does_not_contradict_a_complete_roll_out() {
-    let late = web("{waiting: {reason: ErrImagePull}}", "{}");
-    assert_eq!(health_of(1, COMPLETE, &[late]), Health::Running);
+fn what_an_instance_says_counts_more_than_the_sum_that_is_made_of_it_later() {
+    // Seen on a real cluster: the container has ended again when the Deployment still counts it as available.
+    let ended = web("{terminated: {exitCode: 3}}", "{terminated: {exitCode: 3}}");
+    assert!(matches!(health_of(1, COMPLETE, &[ended]), Health::Failing(_)));
+}
+
+#[test]
+fn instances_that_were_given_up_have_no_say() {
+    let mut evicted = web("{terminated: {exitCode: 137}}", "{}");
+    evicted.status.as_mut().unwrap().phase = Some("Failed".into());
+    assert_eq!(health_of(1, COMPLETE, &[evicted]), Health::Running);
 }
 
 #[test]
@@ -313,4 +321,13 @@ fn what_instances_are_refused_for_is_told_by_who_refused_it() {
         matches!(refused(1, "pods is forbidden: exceeded quota: a"), Health::Underway(_)),
         "an older template's"
     );
+}
+
+#[test]
+fn two_refusals_of_one_kind_are_told_together() {
+    let degraded = |message: &str| Failing::degraded(message.into());
+    let denied = Failing { reason: Reason::PermissionDenied, ..degraded("Two.") };
+    assert_eq!(degraded("One.").and(degraded("Two.")).message, "One. Two.");
+    assert_eq!(degraded("One.").and(degraded("One.")).message, "One.");
+    assert_eq!(degraded("One.").and(denied).message, "One.");
 }
