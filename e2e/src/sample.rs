@@ -30,11 +30,16 @@ pub async fn fetch(context: &Context, url: &str) -> Result<String> {
     Ok(said)
 }
 
-fn phase(pod: &Pod) -> &str {
+/// How far a pod is: `Pending`, `Running`, `Succeeded` or `Failed`.
+pub fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")
 }
 
-fn fetcher(url: &str) -> Result<Pod> {
+/// The pod that fetches `url`, and tries for up to half a minute.
+///
+/// # Errors
+/// None that could happen.
+pub fn fetcher(url: &str) -> Result<Pod> {
     Ok(serde_json::from_value(serde_json::json!({
         "metadata": {"generateName": "fetch-"},
         "spec": {
@@ -47,7 +52,7 @@ fn fetcher(url: &str) -> Result<Pod> {
             "containers": [{
                 "name": "fetch",
                 "image": image(),
-                "args": ["fetch", url],
+                "args": ["fetch", "--timeout", "30", url],
                 "securityContext": {
                     "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
                     "capabilities": {"drop": ["ALL"]},
@@ -57,13 +62,12 @@ fn fetcher(url: &str) -> Result<Pod> {
     }))?)
 }
 
-/// How many rows the page shows.
+/// How many rows the page says that the database holds.
 ///
 /// # Errors
-/// It shows none.
+/// It speaks of none.
 pub fn rows(page: &str) -> Result<u64> {
-    let shown = regex::Regex::new(r"(?i)(\d+)\s+rows?|rows?:\s*(\d+)")?;
-    let found =
-        shown.captures(page).and_then(|found| found.get(1).or_else(|| found.get(2))?.as_str().parse().ok());
-    found.ok_or_else(|| anyhow::anyhow!("the page shows no number of rows:\n{page}"))
+    let count =
+        page.lines().find_map(|line| line.strip_prefix("Visits: ")?.split_whitespace().next()?.parse().ok());
+    count.ok_or_else(|| anyhow::anyhow!("the page shows no rows:\n{page}"))
 }
