@@ -1,6 +1,9 @@
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 
+use kube::ResourceExt as _;
+
 use super::*;
+use crate::own::version_of;
 
 fn map(name: &str, version: u64) -> ConfigMap {
     in_namespace("team", name, version)
@@ -39,7 +42,7 @@ fn version(cache: &Cache<ConfigMap>, name: &str) -> Option<u64> {
 }
 
 fn remembered(cache: &Cache<ConfigMap>) -> usize {
-    cache.read().written.len()
+    cache.read().remembered()
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::path::ApiPath;
 ///
 /// * `score_api_requests_total{verb, resource, code}`: requests, where `verb` is one of get, list, watch, create,
 ///   update, patch, apply and delete, `resource` is `plural.group` or `plural.group/subresource`, and `code` is the
-///   HTTP status or `error` if there was no answer.
+///   HTTP status or `error` if there was no answer. What the client repeats by itself counts once.
 /// * `score_api_request_duration_seconds{verb, resource}`: the time to the head of the answer. A watch's answer
 ///   begins at once, so its length is not in here.
 #[derive(Clone, Debug)]

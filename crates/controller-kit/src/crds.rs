@@ -9,6 +9,11 @@ use crate::health::Readiness;
 
 const GATE: &str = "crds";
 
+/// Makes the process not ready until the kinds have been looked for.
+pub(crate) fn not_yet_asked(readiness: &Readiness) {
+    readiness.close(GATE, "the Kubernetes API server has not yet said which kinds it has");
+}
+
 /// Waits until the API server serves all of `kinds`, each `plural.group`. Meanwhile `readiness` says which it does
 /// not, and a change of that is logged.
 pub(crate) async fn wait(client: &Client, kinds: &[&str], readiness: &Readiness) {

@@ -10,7 +10,7 @@ use k8s_controller::{Context, Controller, PrometheusMetrics, events::EventRecord
 use kube::{
     Api, Client, Resource,
     core::NamespaceResourceScope,
-    runtime::{controller::Config, watcher},
+    runtime::{self, controller::Config, watcher},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -67,7 +67,11 @@ impl Kit {
         let (cache, triggers) = watch(api, config, modify);
         let kind = format!("{}.{}", K::plural(&()), K::group(&())).trim_end_matches('.').to_owned();
         let gate = format!("cache of {kind}");
-        self.readiness.close(&gate, format!("the first list of {kind} is not complete; if this lasts, check that the service account may list and watch them"));
+        let wait = format!(
+            "the first list of {kind} is not complete; if this lasts, check that the service account may list and \
+             watch them"
+        );
+        self.readiness.close(&gate, wait);
         let (readiness, filled) = (self.readiness.clone(), cache.clone());
         tokio::spawn(async move {
             if filled.ready().await.is_ok() {
@@ -75,6 +79,25 @@ impl Kit {
             }
         });
         (cache, triggers)
+    }
+
+    /// A controller of the objects in `cache`, triggered by the stream that came with it from [`Self::watch`]. Unlike
+    /// one with a watch of its own it neither stumbles over what does not parse nor keeps what nobody reads.
+    pub fn controller<Ctx>(
+        &self,
+        context: Ctx,
+        cache: &Cache<Ctx::Resource>,
+        triggers: impl Stream<Item = Result<Ctx::Resource, watcher::Error>> + Send + 'static,
+    ) -> Controller<Ctx>
+    where
+        Ctx: Context + Send + Sync + 'static,
+        Ctx::Error: Send + Sync + 'static,
+        Ctx::Resource: Clone + Debug + Serialize + DeserializeOwned,
+        Ctx::Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        // The watch that this begins with is dropped before it was ever polled.
+        Controller::namespaced_all(self.client.clone(), context, watcher::Config::default())
+            .with_controller(|_| runtime::Controller::for_stream(triggers, cache.store()))
     }
 
     /// Gives `controller` this kit's name, metrics, events, concurrency and graceful stop, and runs it until the
@@ -106,3 +129,7 @@ impl Debug for Kit {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "kit_tests.rs"]
+mod tests;

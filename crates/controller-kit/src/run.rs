@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures::FutureExt as _;
+use http::{HeaderValue, header::USER_AGENT};
 use k8s_controller::{
     LeaderElection, PrometheusMetrics,
     events::{EventRecorder, Reporter},
@@ -100,10 +101,12 @@ where
 {
     // Only one provider is compiled in, but rustls wants to be told. Already told is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let process = Process::new(definition, args)?;
+    let process = Process::new(definition, args, Shutdown::on_signals().map_err(RunError::Signals)?)?;
     let _telemetry = telemetry::init(definition.name, &process.identity, &process.args.logs)?;
     let listener = process.listen().await?;
-    let config = Config::infer().await?;
+    let mut config = Config::infer().await?;
+    // The API server's audit log then names the controller, and not only its service account.
+    config.headers.push((USER_AGENT, HeaderValue::from_static(definition.name)));
     let metrics = ApiMetrics::register(&process.registry)?;
     let client = ClientBuilder::try_from(config).map_err(RunError::Client)?.with_layer(&metrics).build();
     process.serve(listener, client, start).await
@@ -120,17 +123,11 @@ struct Process {
 }
 
 impl Process {
-    fn new(definition: Definition, args: KitArgs) -> Result<Self, RunError> {
-        let registry = Registry::new();
+    fn new(definition: Definition, args: KitArgs, shutdown: Shutdown) -> Result<Self, RunError> {
+        let (registry, readiness) = (Registry::new(), Readiness::default());
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self {
-            definition,
-            identity: args.lease.identity(),
-            args,
-            registry,
-            readiness: Readiness::default(),
-            shutdown: Shutdown::on_signals().map_err(RunError::Signals)?,
-        })
+        crds::not_yet_asked(&readiness);
+        Ok(Self { definition, identity: args.lease.identity(), args, registry, readiness, shutdown })
     }
 
     async fn listen(&self) -> Result<TcpListener, RunError> {

@@ -100,6 +100,8 @@ where
     let targets = LIBRARIES.map(|library| (library, LevelFilter::OFF));
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(service))
+        .with_location(false)
+        .with_threads(false)
         .with_filter(Targets::new().with_default(LevelFilter::INFO).with_targets(targets))
 }
 

@@ -1,5 +1,6 @@
 //! The process as its surroundings see it: signals, exit codes and log lines. Each test runs this file again as a
 //! controller that does nothing.
+#![allow(clippy::unwrap_used, reason = "clippy spares only what is marked as a test")]
 
 use std::{
     io::Read as _,

@@ -9,12 +9,10 @@ mod discovery;
 mod fault;
 mod merge;
 mod names;
+mod request;
 mod selector;
 mod server;
 mod store;
 mod verbs;
 
-pub use self::{
-    fault::Fault,
-    server::{Recorded, TestApiServer},
-};
+pub use self::{fault::Fault, request::Recorded, server::TestApiServer};

@@ -1,12 +1,8 @@
 //! The server as a test sees it.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::Query;
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{Request, Response};
 use kube::{Client, Resource, client::Body};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -17,6 +13,7 @@ use super::{
     answer::Answer,
     discovery::{self, Kind},
     fault::{Fault, Faults},
+    request::{Recorded, record},
     store::{Key, Store},
     verbs::{self, Call},
 };
@@ -36,31 +33,6 @@ struct State {
     kinds: Vec<Kind>,
     faults: Faults,
     requests: Vec<Recorded>,
-}
-
-/// A request that the server got.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recorded {
-    /// The HTTP method.
-    pub method: String,
-    /// The path, without the query.
-    pub path: String,
-    /// The query parameters.
-    pub query: HashMap<String, String>,
-    /// The body; null if there was none.
-    pub body: Value,
-}
-
-impl Recorded {
-    /// Whether it is meant to change something.
-    pub fn is_write(&self) -> bool {
-        self.method != "GET"
-    }
-
-    /// Whether it is about a kind, given as `plural.group` or `plural`, or a subresource of it.
-    pub fn is_about(&self, resource: &str) -> bool {
-        ApiPath::parse(&self.path).is_some_and(|path| path.resource() == resource)
-    }
 }
 
 impl Default for TestApiServer {
@@ -237,18 +209,6 @@ impl TestApiServer {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn record(request: Request<Body>) -> Result<(Recorded, String), BoxError> {
-    let (parts, body) = request.into_parts();
-    let bytes = body.collect_bytes().await?;
-    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
-    let Query(query) = Query::try_from_uri(&parts.uri)?;
-    let content_type =
-        parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let recorded =
-        Recorded { method: parts.method.to_string(), path: parts.uri.path().to_owned(), query, body };
-    Ok((recorded, content_type.to_owned()))
 }
 
 fn key<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Key {

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use api_types::{Workload, WorkloadSpec};
 use futures::StreamExt as _;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
@@ -199,46 +197,6 @@ async fn a_watch_shows_every_step_in_order() {
     server.remove::<ConfigMap>("team", "a");
     server.insert(map("c"));
     assert_eq!([next().await, next().await], ["delete a", "apply c"]);
-}
-
-#[tokio::test]
-async fn faults_happen_once_and_where_they_are_wanted() {
-    let server = TestApiServer::new();
-    let api = maps(&server);
-    server.fail_next(|request| request.is_about("configmaps") && request.is_write(), 503);
-    assert_eq!(code(api.get("a").await).0, 404);
-    assert_eq!(code(api.create(&PostParams::default(), &map("a")).await).0, 503);
-    api.create(&PostParams::default(), &map("a")).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_lost_answer_is_no_lost_write() {
-    let server = TestApiServer::new();
-    server.inject(Recorded::is_write, Fault::AnswerLost);
-    maps(&server).create(&PostParams::default(), &map("a")).await.unwrap_err();
-    assert!(server.get::<ConfigMap>("team", "a").is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_may_hang() {
-    let server = TestApiServer::new();
-    server.inject(|_| true, Fault::Hangs);
-    let api = maps(&server);
-    tokio::time::timeout(Duration::from_secs(60), api.get("a")).await.unwrap_err();
-}
-
-#[tokio::test]
-async fn no_write_succeeds_after_the_given_number_until_healed() {
-    let server = TestApiServer::new();
-    let api = maps(&server);
-    server.fail_after(1);
-    api.create(&PostParams::default(), &map("a")).await.unwrap();
-    for _ in 0..2 {
-        assert_eq!(code(api.create(&PostParams::default(), &map("b")).await).0, 503);
-    }
-    api.get("a").await.unwrap();
-    server.heal();
-    api.create(&PostParams::default(), &map("b")).await.unwrap();
 }
 
 #[tokio::test]
