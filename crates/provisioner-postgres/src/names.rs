@@ -119,6 +119,6 @@ mod tests {
 
     #[test]
     fn names_are_the_same_every_time() {
-        assert_eq!(base_of("7even-db"), "pg-7even-db-d8c4ff3e0eeeb76a");
+        assert_eq!(base_of("7even-db"), "pg-7even-db-93134e2624e8e3cc");
     }
 }
