@@ -112,12 +112,14 @@ pub struct Container {
     /// Files by target path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
-    #[x_kube(validation = Rule::new("self.all(k, k != '')").message("the target of a file must not be empty"))]
+    #[x_kube(validation = Rule::new("self.all(k, k.startsWith('/'))")
+        .message("the target of a file must be an absolute path such as /etc/app/config.yaml"))]
     pub files: BTreeMap<String, ContainerFile>,
     /// Volumes by mount path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
-    #[x_kube(validation = Rule::new("self.all(k, k != '')").message("the mount path of a volume must not be empty"))]
+    #[x_kube(validation = Rule::new("self.all(k, k.startsWith('/'))")
+        .message("the mount path of a volume must be an absolute path such as /var/lib/app"))]
     pub volumes: BTreeMap<String, ContainerVolume>,
     /// The containers that this one runs before, and what it must have reached for them to start.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -285,17 +287,25 @@ pub struct HttpHeader {
 #[serde(rename_all = "camelCase")]
 pub struct ExecAction {
     /// The command and its arguments; no shell is involved.
-    #[schemars(length(max = 256))]
+    #[schemars(length(min = 1, max = 256))]
     pub command: Vec<String>,
 }
 
 /// How the Workload serves others.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
     /// The ports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
+    #[x_kube(
+        validation = Rule::new(
+            "self.all(a, self.exists_one(b, b.port == a.port && \
+             (has(b.protocol) ? b.protocol : 'TCP') == (has(a.protocol) ? a.protocol : 'TCP')))"
+        ).message("no two ports may have the same number and protocol: change or remove one of them"),
+        validation = Rule::new("self.all(a, !has(a.name) || self.exists_one(b, has(b.name) && b.name == a.name))")
+            .message("no two ports may have the same name: rename one of them")
+    )]
     pub ports: Vec<ServicePort>,
 }
 
@@ -395,3 +405,7 @@ pub struct ClaimSummary {
     /// Whether every output can be used now.
     pub outputs_available: bool,
 }
+
+#[cfg(test)]
+#[path = "workload_rules.rs"]
+mod rules;
