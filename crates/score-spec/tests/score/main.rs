@@ -1,6 +1,7 @@
 //! The behaviour of the Score specification, case by case. One binary, so that it links once.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod examples;
 mod identity;
 mod loader;
 mod mutations;
