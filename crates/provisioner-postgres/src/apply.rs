@@ -89,7 +89,12 @@ impl Writer {
     ///
     /// # Errors
     /// If the API server does not answer as it should.
-    pub async fn apply(&self, objects: Objects, database: &Database, found: &Found) -> Result<Outcome, Error> {
+    pub async fn apply(
+        &self,
+        objects: Objects,
+        database: &Database,
+        found: &Found,
+    ) -> Result<Outcome, Error> {
         match self.write(objects, database, found).await {
             Ok(applied) => Ok(Outcome::Applied(Box::new(applied))),
             Err(Stop::Refused(message)) => Ok(Outcome::Refused(message)),
@@ -105,7 +110,8 @@ impl Writer {
             secret = Kept::Unchanged(self.secret(secret, database).await?);
         }
         self.volume(volume, &database.names).await?;
-        let applied = self.applier.apply(service, found.service.as_deref()).await.map_err(stopped("host name"))?;
+        let applied =
+            self.applier.apply(service, found.service.as_deref()).await.map_err(stopped("host name"))?;
         if let Some(service) = applied.written() {
             self.caches.services.record(service);
         }

@@ -18,7 +18,13 @@ pub struct Args {
     #[arg(long, env = "SCORE_POSTGRES_IMAGE", value_name = "IMAGE", help_heading = "Databases")]
     pub image: String,
     /// Size of each database's volume. It holds for new databases only.
-    #[arg(long, env = "SCORE_POSTGRES_STORAGE", value_name = "QUANTITY", default_value = "1Gi", help_heading = "Databases")]
+    #[arg(
+        long,
+        env = "SCORE_POSTGRES_STORAGE",
+        value_name = "QUANTITY",
+        default_value = "1Gi",
+        help_heading = "Databases"
+    )]
     pub storage: Quantity,
     /// Storage class of each database's volume [default: the cluster's]. It holds for new databases only.
     #[arg(long, env = "SCORE_POSTGRES_STORAGE_CLASS", value_name = "NAME", help_heading = "Databases")]
@@ -89,7 +95,8 @@ mod tests {
 
     #[test]
     fn wrong_values_are_refused_when_the_process_starts() {
-        for (flag, value) in [("--storage", "lots"), ("--run-as-user", "0"), ("--login-timeout-seconds", "0")] {
+        for (flag, value) in [("--storage", "lots"), ("--run-as-user", "0"), ("--login-timeout-seconds", "0")]
+        {
             let error = parse(&["--image", "i", flag, value]).unwrap_err().to_string();
             assert!(error.contains(flag), "{error}");
         }
@@ -98,7 +105,9 @@ mod tests {
     #[test]
     fn every_flag_has_an_environment_variable() {
         let command = Args::command();
-        for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+        for argument in
+            command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str()))
+        {
             assert!(argument.get_env().is_some(), "{} has none", argument.get_id());
         }
     }

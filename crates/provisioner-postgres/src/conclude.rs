@@ -25,10 +25,8 @@ pub enum Service {
 pub fn outputs(database: &Database, applied: &Applied) -> Option<(Credentials, Outputs)> {
     let credentials = Credentials::read(&applied.secret, &database.host)?;
     let uid = applied.secret.metadata.uid.as_deref().unwrap_or_default();
-    let outputs = Outputs {
-        values: credentials.outputs(&database.names.secret),
-        revision: credentials.revision(uid),
-    };
+    let outputs =
+        Outputs { values: credentials.outputs(&database.names.secret), revision: credentials.revision(uid) };
     Some((credentials, outputs))
 }
 

@@ -100,7 +100,8 @@ impl Provisioner {
         };
         let Some(answer) = answer else { return Ok(Retry::Soon) };
         let retry = answer.retry;
-        update_status(&self.applier, &self.claims, object, &status(answer, object.metadata.generation)).await?;
+        update_status(&self.applier, &self.claims, object, &status(answer, object.metadata.generation))
+            .await?;
         Ok(retry)
     }
 

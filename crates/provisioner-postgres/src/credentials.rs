@@ -37,7 +37,8 @@ impl Password {
         while password.len() < PASSWORD_LENGTH {
             let mut bytes = [0; PASSWORD_LENGTH];
             SysRng.try_fill_bytes(&mut bytes)?;
-            password.extend(bytes.into_iter().filter_map(alphanumeric).take(PASSWORD_LENGTH - password.len()));
+            password
+                .extend(bytes.into_iter().filter_map(alphanumeric).take(PASSWORD_LENGTH - password.len()));
         }
         Ok(Self(password))
     }
@@ -107,7 +108,8 @@ impl Credentials {
             value: None,
             secret_key_ref: Some(SecretKeyRef { name: secret.to_owned(), key: key.to_owned() }),
         };
-        let mut outputs = BTreeMap::from(self.public().map(|(key, value)| (key.to_owned(), Output::value(value))));
+        let mut outputs =
+            BTreeMap::from(self.public().map(|(key, value)| (key.to_owned(), Output::value(value))));
         outputs.insert("port".to_owned(), Output::value(PORT));
         outputs.insert(KEY_PASSWORD.to_owned(), reference(KEY_PASSWORD));
         outputs.insert(KEY_URI.to_owned(), reference(KEY_URI));

@@ -11,10 +11,7 @@ use k8s_openapi::{
         core::v1::{Event, PersistentVolumeClaim, Pod, Secret, Service},
     },
 };
-use kube::{
-    Api, Client, Resource,
-    api::ListParams,
-};
+use kube::{Api, Client, Resource, api::ListParams};
 use serde::de::DeserializeOwned;
 
 use crate::{health::serves, names::Names};
@@ -96,9 +93,17 @@ fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> Error {
 
 /// The object from the cache, and if it is not there, from the API server: the watch shows only what carries this
 /// controller's label, and what does not may still have the name.
-async fn find<K>(client: &Client, cache: &Cache<K>, names: &Names, name: &str) -> Result<Option<Arc<K>>, kube::Error>
+async fn find<K>(
+    client: &Client,
+    cache: &Cache<K>,
+    names: &Names,
+    name: &str,
+) -> Result<Option<Arc<K>>, kube::Error>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + DeserializeOwned,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
 {
     if let Some(object) = cache.get(&names.namespace, name) {
         return Ok(Some(object));

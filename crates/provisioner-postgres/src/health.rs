@@ -35,29 +35,34 @@ fn unschedulable(status: &PodStatus, settings: &Settings) -> Option<Answer> {
         condition.type_ == "PodScheduled" && condition.reason.as_deref() == Some("Unschedulable")
     })?;
     let message = condition.message.as_deref().unwrap_or_default().to_ascii_lowercase();
-    Some(Answer::binding(if message.contains("persistentvolumeclaim") || message.contains("persistent volume") {
-        format!("{} cannot be provided yet: ask your platform team if this lasts", volume(settings))
-    } else {
-        format!(
-            "there is no room for PostgreSQL now: it needs {}; free capacity, or ask your platform team for more",
-            compute(settings)
-        )
-    }))
+    Some(Answer::binding(
+        if message.contains("persistentvolumeclaim") || message.contains("persistent volume") {
+            format!("{} cannot be provided yet: ask your platform team if this lasts", volume(settings))
+        } else {
+            format!(
+                "there is no room for PostgreSQL now: it needs {}; free capacity, or ask your platform team for more",
+                compute(settings)
+            )
+        },
+    ))
 }
 
 fn container_problem(status: &PodStatus, settings: &Settings) -> Option<Answer> {
     let container = status.container_statuses.as_ref()?.first()?;
     let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
     match waiting.and_then(|waiting| waiting.reason.as_deref()) {
-        Some("ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError") => {
-            Some(Answer::failed(format!(
-                "the PostgreSQL image `{}` cannot be fetched: ask your platform team to check its name and the access to it",
-                settings.image
-            )))
+        Some(
+            "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
+            | "ImageInspectError",
+        ) => Some(Answer::failed(format!(
+            "the PostgreSQL image `{}` cannot be fetched: ask your platform team to check its name and the access to it",
+            settings.image
+        ))),
+        Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {
+            Some(Answer::failed(
+                "PostgreSQL cannot be started with the platform's settings: ask your platform team to look at the database",
+            ))
         }
-        Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => Some(Answer::failed(
-            "PostgreSQL cannot be started with the platform's settings: ask your platform team to look at the database",
-        )),
         _ => keeps_stopping(container),
     }
 }
@@ -96,7 +101,9 @@ pub fn refused(message: &str, settings: &Settings) -> Answer {
     if message.contains("because it is being terminated") {
         return Answer::failed("this namespace is being deleted");
     }
-    Answer::failed("the platform refuses to set up PostgreSQL here: ask your platform team, its log has the reason")
+    Answer::failed(
+        "the platform refuses to set up PostgreSQL here: ask your platform team, its log has the reason",
+    )
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
@@ -105,8 +112,10 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 }
 
 fn compute(settings: &Settings) -> String {
-    let amount = |name: &str, quantity: Option<&Quantity>| quantity.map(|quantity| format!("{name} {quantity}"));
-    let amounts = [amount("cpu", settings.requests.cpu.as_ref()), amount("memory", settings.requests.memory.as_ref())];
+    let amount =
+        |name: &str, quantity: Option<&Quantity>| quantity.map(|quantity| format!("{name} {quantity}"));
+    let amounts =
+        [amount("cpu", settings.requests.cpu.as_ref()), amount("memory", settings.requests.memory.as_ref())];
     amounts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
@@ -146,9 +155,15 @@ mod tests {
     #[test]
     fn a_database_serves_once_its_current_description_is_rolled_out_and_ready() {
         let of = |status| serves(&statefulset(status));
-        assert!(of("{replicas: 1, observedGeneration: 2, readyReplicas: 1, currentRevision: b, updateRevision: b}"));
-        assert!(!of("{replicas: 1, observedGeneration: 1, readyReplicas: 1, currentRevision: b, updateRevision: b}"));
-        assert!(!of("{replicas: 1, observedGeneration: 2, readyReplicas: 1, currentRevision: a, updateRevision: b}"));
+        assert!(of(
+            "{replicas: 1, observedGeneration: 2, readyReplicas: 1, currentRevision: b, updateRevision: b}"
+        ));
+        assert!(!of(
+            "{replicas: 1, observedGeneration: 1, readyReplicas: 1, currentRevision: b, updateRevision: b}"
+        ));
+        assert!(!of(
+            "{replicas: 1, observedGeneration: 2, readyReplicas: 1, currentRevision: a, updateRevision: b}"
+        ));
         assert!(!of("{replicas: 1, observedGeneration: 2, currentRevision: b, updateRevision: b}"));
         assert!(!of("null"));
     }
@@ -157,7 +172,10 @@ mod tests {
     fn a_database_without_a_problem_is_starting() {
         let starting = (ClaimPhase::Binding, "PostgreSQL is starting".to_owned());
         assert_eq!(say(&pod("{}")), starting);
-        assert_eq!(say(&container("restartCount: 0, state: {waiting: {reason: ContainerCreating}}")), starting);
+        assert_eq!(
+            say(&container("restartCount: 0, state: {waiting: {reason: ContainerCreating}}")),
+            starting
+        );
         assert_eq!(say(&container("restartCount: 1, state: {running: {}}")), starting);
     }
 
@@ -199,10 +217,18 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         let say = |message: &str| refused(message, &settings()).message;
-        let quota = say("pods \"db-0\" is forbidden: exceeded quota: team, requested: cpu=50m, used: cpu=1, limited: cpu=1");
+        let quota = say(
+            "pods \"db-0\" is forbidden: exceeded quota: team, requested: cpu=50m, used: cpu=1, limited: cpu=1",
+        );
         assert!(quota.contains("`team`") && quota.contains("cpu 50m"), "{quota}");
-        assert!(say("pods \"db-0\" is forbidden: violates PodSecurity \"restricted:latest\": …").contains("security"));
-        assert!(say("unable to create new content in namespace x because it is being terminated").contains("deleted"));
+        assert!(
+            say("pods \"db-0\" is forbidden: violates PodSecurity \"restricted:latest\": …")
+                .contains("security")
+        );
+        assert!(
+            say("unable to create new content in namespace x because it is being terminated")
+                .contains("deleted")
+        );
         assert!(say("something else").contains("refuses"));
     }
 

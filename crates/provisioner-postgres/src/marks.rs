@@ -75,7 +75,9 @@ impl Marks {
             owner.kind == "ResourceClaim" && owner.api_version.split('/').next() == Some(GROUP)
         };
         match &self.owner {
-            Some(owner) if live.contains(owner) && live.iter().filter(|owner| ours(owner)).count() == 1 => live,
+            Some(owner) if live.contains(owner) && live.iter().filter(|owner| ours(owner)).count() == 1 => {
+                live
+            }
             _ => live.into_iter().filter(|owner| !ours(owner)).chain(self.owner.clone()).collect(),
         }
     }
@@ -132,7 +134,10 @@ mod tests {
         assert!(!patch.contains_key("labels"));
 
         live.owner_references = Some(vec![stranger]);
-        assert_eq!(marks("Delete").missing_on(&live).unwrap()["ownerReferences"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            marks("Delete").missing_on(&live).unwrap()["ownerReferences"].as_array().unwrap().len(),
+            2
+        );
     }
 
     #[test]

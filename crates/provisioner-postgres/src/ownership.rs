@@ -32,7 +32,9 @@ pub enum Standing {
 /// How the object with `meta` stands to the claim `name` with `uid`.
 pub fn standing(meta: Option<&ObjectMeta>, name: &str, uid: &str) -> Standing {
     let Some(meta) = meta else { return Standing::Absent };
-    if label(meta, metadata::LABEL_MANAGED_BY) != Some(NAME) || annotation(meta, ANNOTATION_CLAIM) != Some(name) {
+    if label(meta, metadata::LABEL_MANAGED_BY) != Some(NAME)
+        || annotation(meta, ANNOTATION_CLAIM) != Some(name)
+    {
         return Standing::Foreign(owner_in_words(meta));
     }
     if meta.deletion_timestamp.is_some() {
@@ -49,7 +51,9 @@ pub fn standing(meta: Option<&ObjectMeta>, name: &str, uid: &str) -> Standing {
 }
 
 fn owner_in_words(meta: &ObjectMeta) -> String {
-    if let (Some(NAME), Some(claim)) = (label(meta, metadata::LABEL_MANAGED_BY), annotation(meta, ANNOTATION_CLAIM)) {
+    if let (Some(NAME), Some(claim)) =
+        (label(meta, metadata::LABEL_MANAGED_BY), annotation(meta, ANNOTATION_CLAIM))
+    {
         return format!("the dependency `{claim}`");
     }
     if let Some(workload) = label(meta, metadata::LABEL_WORKLOAD) {
@@ -129,7 +133,10 @@ mod tests {
         };
         assert_eq!(words(&made_for("other-db", "u1", "Delete")), "the dependency `other-db`");
         assert_eq!(words(&meta("labels: {score.dev/workload: web}")), "the workload `web`");
-        assert_eq!(words(&meta("labels: {app.kubernetes.io/managed-by: Helm}")), "something that `Helm` manages");
+        assert_eq!(
+            words(&meta("labels: {app.kubernetes.io/managed-by: Helm}")),
+            "something that `Helm` manages"
+        );
         assert_eq!(words(&meta("name: x")), "something that was not made by Score");
     }
 

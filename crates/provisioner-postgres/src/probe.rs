@@ -88,7 +88,11 @@ impl PostgresLogin {
             lookup_host((credentials.host.as_str(), self.port)).await.map_err(Failure::Unresolved)?.collect();
         let stream = TcpStream::connect(&*addresses).await.map_err(Failure::Unconnected)?;
         let mut config = Config::new();
-        config.user(USERNAME).password(credentials.password.expose()).dbname(DATABASE).application_name(crate::NAME);
+        config
+            .user(USERNAME)
+            .password(credentials.password.expose())
+            .dbname(DATABASE)
+            .application_name(crate::NAME);
         let (client, connection) = config.connect_raw(stream, NoTls).await?;
         tokio::select! {
             answer = client.simple_query("SELECT 1") => answer.map(drop)?,
@@ -127,7 +131,11 @@ mod tests {
     use super::*;
 
     fn status(phase: ClaimPhase, revision: &str) -> ResourceClaimStatus {
-        ResourceClaimStatus { phase, outputs_revision: Some(revision.to_owned()), ..ResourceClaimStatus::default() }
+        ResourceClaimStatus {
+            phase,
+            outputs_revision: Some(revision.to_owned()),
+            ..ResourceClaimStatus::default()
+        }
     }
 
     #[test]

@@ -94,9 +94,14 @@ mod tests {
 
     #[test]
     fn equal_amounts_are_equal_however_they_are_written() {
-        for (one, other) in
-            [("1Gi", "1024Mi"), ("1.5Gi", "1536Mi"), ("1Gi", "1073741824"), ("0.5", "500m"), ("1000M", "1G"), (".5", "500m")]
-        {
+        for (one, other) in [
+            ("1Gi", "1024Mi"),
+            ("1.5Gi", "1536Mi"),
+            ("1Gi", "1073741824"),
+            ("0.5", "500m"),
+            ("1000M", "1G"),
+            (".5", "500m"),
+        ] {
             assert_eq!(of(one), of(other));
         }
         assert_ne!(of("1Gi"), of("1G"));

@@ -51,21 +51,35 @@ const REQUESTED_MEMORY: &str = "64Mi";
 ///
 /// # Errors
 /// Everything that is wrong with the parameters, each with its path.
-pub fn settings(parameters: Option<&Map<String, Value>>, defaults: &Defaults) -> Result<Settings, Vec<String>> {
+pub fn settings(
+    parameters: Option<&Map<String, Value>>,
+    defaults: &Defaults,
+) -> Result<Settings, Vec<String>> {
     let mut errors = Vec::new();
     let mut fields = Fields::new("parameters", parameters.cloned().unwrap_or_default());
-    let image = image(fields.text("image", &mut errors), fields.text("version", &mut errors), defaults, &mut errors);
+    let image =
+        image(fields.text("image", &mut errors), fields.text("version", &mut errors), defaults, &mut errors);
     let storage = fields.quantity("storage", &mut errors).unwrap_or_else(|| defaults.storage.clone());
     if storage.is_zero() {
         errors.push("parameters.storage: a database needs more than nothing".to_owned());
     }
-    let storage_class = fields.text("storageClassName", &mut errors).or_else(|| defaults.storage_class.clone());
+    let storage_class =
+        fields.text("storageClassName", &mut errors).or_else(|| defaults.storage_class.clone());
     let (requests, limits) = resources(fields.object("resources", &mut errors), &mut errors);
     fields.finish(&mut errors);
-    if errors.is_empty() { Ok(Settings { image, storage, storage_class, requests, limits }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Settings { image, storage, storage_class, requests, limits })
+    } else {
+        Err(errors)
+    }
 }
 
-fn image(image: Option<String>, version: Option<String>, defaults: &Defaults, errors: &mut Vec<String>) -> String {
+fn image(
+    image: Option<String>,
+    version: Option<String>,
+    defaults: &Defaults,
+    errors: &mut Vec<String>,
+) -> String {
     let image = image.unwrap_or_else(|| defaults.image.clone());
     let Some(version) = version else { return image };
     if tag(&image).is_some() || image.contains('@') {
@@ -97,7 +111,9 @@ fn resources(mut fields: Fields, errors: &mut Vec<String>) -> (Compute, Compute)
         if let (Some(request), Some(limit)) = (request, limit)
             && request > limit
         {
-            errors.push(format!("parameters.resources.requests.{name}: {request} is more than the limit {limit}"));
+            errors.push(format!(
+                "parameters.resources.requests.{name}: {request} is more than the limit {limit}"
+            ));
         }
     }
     // A limit alone is also the request, as everywhere in Kubernetes.
@@ -159,7 +175,8 @@ impl Fields {
     }
 
     fn finish(self, errors: &mut Vec<String>) {
-        let unknown = self.object.keys().map(|key| format!("{}.{key}: there is no such parameter", self.path));
+        let unknown =
+            self.object.keys().map(|key| format!("{}.{key}: there is no such parameter", self.path));
         errors.extend(unknown);
     }
 }
@@ -207,8 +224,10 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once_with_its_path() {
-        let errors = of("{image: 'a b', version: [], storage: lots, size: 1, storageClassName: '',
-                          resources: {requests: {cpu: 2, gpu: 1}, limits: {cpu: 1, memory: {}}, claims: []}}")
+        let errors = of(
+            "{image: 'a b', version: [], storage: lots, size: 1, storageClassName: '',
+                          resources: {requests: {cpu: 2, gpu: 1}, limits: {cpu: 1, memory: {}}, claims: []}}",
+        )
         .unwrap_err();
         assert_eq!(
             errors,
@@ -224,7 +243,10 @@ mod tests {
                 "parameters.size: there is no such parameter",
             ]
         );
-        assert_eq!(of("{storage: 0}").unwrap_err(), ["parameters.storage: a database needs more than nothing"]);
+        assert_eq!(
+            of("{storage: 0}").unwrap_err(),
+            ["parameters.storage: a database needs more than nothing"]
+        );
     }
 
     #[test]

@@ -40,8 +40,22 @@ pub(crate) fn settings() -> Settings {
 pub(crate) fn assert_is_for_users(message: &str) {
     let words = message.to_lowercase();
     let words: Vec<_> = words.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    let nouns = ["pod", "pods", "statefulset", "secret", "secrets", "service", "services", "node", "nodes", "pvc",
-        "persistentvolumeclaim", "container", "deployment", "kubelet"];
+    let nouns = [
+        "pod",
+        "pods",
+        "statefulset",
+        "secret",
+        "secrets",
+        "service",
+        "services",
+        "node",
+        "nodes",
+        "pvc",
+        "persistentvolumeclaim",
+        "container",
+        "deployment",
+        "kubelet",
+    ];
     for noun in nouns {
         assert!(!words.contains(&noun), "`{noun}` in: {message}");
     }

@@ -58,7 +58,10 @@ mod tests {
     use crate::answer::Outputs;
 
     fn outputs() -> Outputs {
-        Outputs { values: BTreeMap::from([("host".to_owned(), Output::value("db"))]), revision: "abc".to_owned() }
+        Outputs {
+            values: BTreeMap::from([("host".to_owned(), Output::value("db"))]),
+            revision: "abc".to_owned(),
+        }
     }
 
     #[test]

@@ -65,7 +65,16 @@ pub fn validate(
     let credentials = credentials(&names, found, &host)?;
     let notes = kept_settings(found, &mut settings);
     let marks = Marks::of(&claim);
-    Ok(Database { claim, names, marks, settings, run_as_user: defaults.run_as_user, host, credentials, notes })
+    Ok(Database {
+        claim,
+        names,
+        marks,
+        settings,
+        run_as_user: defaults.run_as_user,
+        host,
+        credentials,
+        notes,
+    })
 }
 
 /// Pods look names up in `svc.<cluster domain>` too, so the domain can be left out, and is then never wrong.
@@ -114,7 +123,8 @@ fn free(claim: &Claim, names: &Names, found: &Found) -> Result<(), Answer> {
         (&names.base, found.service.as_ref().map(|service| &service.metadata)),
         (&names.base, found.database.as_ref().map(|database| &database.metadata)),
     ];
-    let standings = parts.map(|(name, meta): (_, Option<&ObjectMeta>)| (name, standing(meta, &claim.name, &claim.uid)));
+    let standings =
+        parts.map(|(name, meta): (_, Option<&ObjectMeta>)| (name, standing(meta, &claim.name, &claim.uid)));
     // What needs a person comes first: waiting for the rest would only put it off.
     for (name, standing) in &standings {
         match standing {
@@ -131,7 +141,8 @@ fn free(claim: &Claim, names: &Names, found: &Found) -> Result<(), Answer> {
 
 fn taken(claim: &Claim, name: &str, owner: &str) -> Answer {
     let key = &claim.key;
-    let message = format!("the name `{name}` is taken by {owner}: rename resources.{key}, or remove what has the name");
+    let message =
+        format!("the name `{name}` is taken by {owner}: rename resources.{key}, or remove what has the name");
     Answer::failed(message).retry(Retry::Rarely)
 }
 

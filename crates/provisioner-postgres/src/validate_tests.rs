@@ -46,7 +46,8 @@ fn secret(uid: &str, policy: &str) -> Option<Secret> {
 }
 
 fn volume(uid: &str, policy: &str, storage: &str) -> Option<std::sync::Arc<PersistentVolumeClaim>> {
-    let spec = format!("spec: {{storageClassName: standard, resources: {{requests: {{storage: {storage}}}}}}}");
+    let spec =
+        format!("spec: {{storageClassName: standard, resources: {{requests: {{storage: {storage}}}}}}}");
     Some(std::sync::Arc::new(made("shop-store-postgres-data", uid, policy, &spec)))
 }
 
@@ -81,7 +82,11 @@ fn another_type_or_class_is_refused_with_what_there_is() {
         });
         let answer = judge_spec(&spec);
         assert_eq!(answer.phase, ClaimPhase::Failed);
-        assert!(answer.message.contains(&format!("type `{type_}` and class `{class}`")), "{}", answer.message);
+        assert!(
+            answer.message.contains(&format!("type `{type_}` and class `{class}`")),
+            "{}",
+            answer.message
+        );
         assert!(answer.message.contains("type `postgres` with class `default`"), "{}", answer.message);
     }
 }
@@ -92,7 +97,11 @@ fn params_are_refused_by_name() {
         claim.spec.params = Some(serde_yaml_ng::from_str("{extensions: [postgis], size: 2}").unwrap());
     });
     let answer = judge_spec(&spec);
-    assert!(answer.message.contains("`extensions`, `size` from resources.store.params"), "{}", answer.message);
+    assert!(
+        answer.message.contains("`extensions`, `size` from resources.store.params"),
+        "{}",
+        answer.message
+    );
     let empty = changed(|claim| claim.spec.params = Some(serde_yaml_ng::from_str("{}").unwrap()));
     assert!(validate(claim(), &empty, &Found::default(), &defaults()).is_ok());
 }
@@ -137,7 +146,11 @@ fn what_an_earlier_claim_orphaned_is_left_alone() {
     let answer = rejected(&found);
     assert_eq!((answer.phase, answer.retry), (ClaimPhase::Failed, Retry::Rarely));
     assert!(answer.message.contains("`shop-store-postgres-data`"), "{}", answer.message);
-    assert!(answer.message.contains("Orphan") && answer.message.contains("resources.store"), "{}", answer.message);
+    assert!(
+        answer.message.contains("Orphan") && answer.message.contains("resources.store"),
+        "{}",
+        answer.message
+    );
 }
 
 #[test]

@@ -53,7 +53,8 @@ async fn a_server_that_is_full_or_stopped_may_come_back() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for_longer_than_the_timeout() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let login = PostgresLogin { timeout: Duration::from_millis(300), port: silent.local_addr().unwrap().port() };
+    let login =
+        PostgresLogin { timeout: Duration::from_millis(300), port: silent.local_addr().unwrap().port() };
     let begin = Instant::now();
     assert_eq!(login.attempt(&credentials("127.0.0.1", "pa55")).await, Attempt::NotYet);
     assert!(begin.elapsed() < TIMEOUT);

@@ -37,13 +37,19 @@ async fn a_claim_costs_five_writes_until_it_is_binding_and_one_more_until_it_is_
             "PATCH resourceclaims"
         ]
     );
-    assert_eq!((world.status().phase, world.status().reason), (ClaimPhase::Binding, Some(Reason::BindingPending)));
+    assert_eq!(
+        (world.status().phase, world.status().reason),
+        (ClaimPhase::Binding, Some(Reason::BindingPending))
+    );
 
     world.server.clear_requests();
     world.set_serving(true);
     let (world, status) = world.fresh_pass().await;
     assert_eq!(world.written(), ["PATCH resourceclaims"]);
-    assert_eq!((status.phase, status.message.as_deref()), (ClaimPhase::Bound, Some("PostgreSQL instance ready")));
+    assert_eq!(
+        (status.phase, status.message.as_deref()),
+        (ClaimPhase::Bound, Some("PostgreSQL instance ready"))
+    );
     assert_eq!(status.observed_generation, world.claim().metadata.generation);
     let outputs: Vec<_> = status.outputs.keys().map(String::as_str).collect();
     assert_eq!(outputs, ["database", "host", "name", "password", "port", "uri", "username"]);
@@ -75,7 +81,10 @@ async fn a_database_that_stops_serving_is_binding_and_then_proves_itself_again()
     world.set_serving(false);
     let (world, status) = world.fresh_pass().await;
     assert_eq!((status.phase, status.outputs_available), (ClaimPhase::Binding, false));
-    assert_eq!((status.outputs, status.outputs_revision), (bound.outputs.clone(), bound.outputs_revision.clone()));
+    assert_eq!(
+        (status.outputs, status.outputs_revision),
+        (bound.outputs.clone(), bound.outputs_revision.clone())
+    );
     assert_eq!(world.login.count.load(Ordering::Relaxed), 0);
 
     world.set_serving(true);
@@ -116,7 +125,10 @@ async fn a_password_that_somebody_changed_has_to_prove_itself() {
     assert_eq!(world.status().phase, ClaimPhase::Failed);
     assert_ne!(world.status().outputs_revision, revision);
     assert_eq!(world.password(), b"other", "a password is never overwritten");
-    assert_eq!(world.secret().unwrap().data.unwrap()["uri"].0, b"postgresql://app:other@shop-store-postgres.team.svc:5432/app");
+    assert_eq!(
+        world.secret().unwrap().data.unwrap()["uri"].0,
+        b"postgresql://app:other@shop-store-postgres.team.svc:5432/app"
+    );
 }
 
 #[tokio::test]
@@ -278,7 +290,9 @@ async fn what_kubernetes_was_not_allowed_to_start_is_told() {
     let world = World::new(DeprovisionPolicy::Delete);
     world.pass().await.unwrap();
     let database: StatefulSet = world.server.get(NAMESPACE, DATABASE).unwrap();
-    for (second, message) in [(1, "something older"), (2, "forbidden: exceeded quota: team, requested: pods=1")] {
+    for (second, message) in
+        [(1, "something older"), (2, "forbidden: exceeded quota: team, requested: pods=1")]
+    {
         world.server.insert::<Event>(yaml(&format!(
             "metadata: {{name: event-{second}, namespace: {NAMESPACE}}}\n\
              involvedObject: {{uid: {}}}\nreason: FailedCreate\nmessage: '{message}'\n\
@@ -355,6 +369,11 @@ async fn secrets_are_never_listed_or_watched() {
     let secrets = world.server.requests().into_iter().filter(|request| request.is_about("secrets"));
     assert!(secrets.clone().count() > 0);
     for request in secrets {
-        assert!(request.method != "GET" || request.path.ends_with(SECRET), "{} {}", request.method, request.path);
+        assert!(
+            request.method != "GET" || request.path.ends_with(SECRET),
+            "{} {}",
+            request.method,
+            request.path
+        );
     }
 }

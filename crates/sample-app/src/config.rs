@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_database_is_named_by_a_url_or_by_its_parts() {
-        let url = config(&[("DATABASE_URL", "postgresql://app:p%40ss@db:5433/app")]).unwrap().database.unwrap();
+        let url =
+            config(&[("DATABASE_URL", "postgresql://app:p%40ss@db:5433/app")]).unwrap().database.unwrap();
         let parts = config(&[
             ("DB_HOST", "db"),
             ("DB_PORT", "5433"),

@@ -75,7 +75,8 @@ async fn get(url: &Uri) -> anyhow::Result<(u16, String)> {
     let authority = url.authority().context("the URL names no host")?;
     // An IPv6 address stands in brackets in a URL, and without them everywhere else.
     let address = (host.trim_matches(['[', ']']), url.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {authority}"))?;
+    let stream =
+        TcpStream::connect(address).await.with_context(|| format!("cannot connect to {authority}"))?;
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let path = url.path_and_query().map_or("/", |path| path.as_str());

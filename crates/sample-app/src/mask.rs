@@ -13,7 +13,8 @@ const SHORTEST: usize = 6;
 pub(crate) fn masked(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let secrets: Vec<&str> = environment.iter().flat_map(|(name, value)| secrets_in(name, value)).collect();
     let mask = |(name, value): (&String, &String)| {
-        let shown = if smells(name) && !value.is_empty() { MASK.to_owned() } else { without(value, &secrets) };
+        let shown =
+            if smells(name) && !value.is_empty() { MASK.to_owned() } else { without(value, &secrets) };
         (name.clone(), shown)
     };
     environment.iter().map(mask).collect()
@@ -51,7 +52,8 @@ mod tests {
     use super::*;
 
     fn shown(variables: &[(&str, &str)], name: &str) -> String {
-        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         masked(&environment)[name].clone()
     }
 
@@ -77,8 +79,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_hidden_wherever_it_is_repeated() {
-        let variables =
-            [("DB_PASSWORD", "s3cr3t-pw"), ("DSN", "host=db password=s3cr3t-pw"), ("U", "x://a:p4ssw0rd@h"), ("V", "p4ssw0rd")];
+        let variables = [
+            ("DB_PASSWORD", "s3cr3t-pw"),
+            ("DSN", "host=db password=s3cr3t-pw"),
+            ("U", "x://a:p4ssw0rd@h"),
+            ("V", "p4ssw0rd"),
+        ];
         assert_eq!(shown(&variables, "DSN"), "host=db password=••••••");
         assert_eq!(shown(&variables, "V"), MASK);
     }

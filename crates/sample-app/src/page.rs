@@ -86,7 +86,11 @@ fn text_log(text: &mut String, log: &Log) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -121,7 +125,10 @@ mod tests {
     fn text_is_for_terminals() {
         let (_, text) = page(Some(Ok(log())));
         assert!(text.starts_with("Hi \"you\"\nserved by web-1\n"), "{text}");
-        assert!(text.contains("Visits: 7 so far, kept in PostgreSQL 15") && text.contains("A=1 < 2 & 3"), "{text}");
+        assert!(
+            text.contains("Visits: 7 so far, kept in PostgreSQL 15") && text.contains("A=1 < 2 & 3"),
+            "{text}"
+        );
     }
 
     #[test]

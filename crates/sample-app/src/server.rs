@@ -62,10 +62,13 @@ async fn index(
     headers: HeaderMap,
 ) -> Response {
     let visits = match &app.visits {
-        Some(visits) => Some(visits.record(&app.host, &visitor(&headers)).await.map_err(|error| format!("{error:#}"))),
+        Some(visits) => {
+            Some(visits.record(&app.host, &visitor(&headers)).await.map_err(|error| format!("{error:#}")))
+        }
         None => None,
     };
-    let status = if matches!(visits, Some(Err(_))) { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let status =
+        if matches!(visits, Some(Err(_))) { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let page = Page { message: &app.message, host: &app.host, environment: &app.environment, visits };
     if wants_text(&query, &headers) {
         (status, page.text()).into_response()
@@ -88,14 +91,16 @@ fn wants_text(query: &BTreeMap<String, String>, headers: &HeaderMap) -> bool {
     match query.get("format") {
         Some(format) => format == "text",
         None => {
-            let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let accept =
+                headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
             accept.contains("text/plain") && !accept.contains("text/html")
         }
     }
 }
 
 fn visitor(headers: &HeaderMap) -> String {
-    let agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let agent =
+        headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     // PostgreSQL keeps every character in text but this one.
     let agent = agent.unwrap_or_else(|| "somebody".to_owned()).replace('\0', "");
     agent.chars().take(LONGEST_VISITOR).collect()

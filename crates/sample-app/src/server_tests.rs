@@ -19,7 +19,8 @@ async fn get_page(url: String) -> Result<String, Failure> {
 
 #[tokio::test]
 async fn the_page_greets_and_hides_secrets() {
-    let url = start(&[("MESSAGE", "Good morning"), ("HOSTNAME", "web-1"), ("API_TOKEN", "t0ken-value")]).await;
+    let url =
+        start(&[("MESSAGE", "Good morning"), ("HOSTNAME", "web-1"), ("API_TOKEN", "t0ken-value")]).await;
     let text = get_page(format!("{url}/")).await.unwrap();
     assert!(text.starts_with("Good morning\nserved by web-1\n"), "{text}");
     assert!(text.contains("API_TOKEN=") && !text.contains("t0ken-value"), "{text}");

@@ -69,7 +69,11 @@ impl Visits {
                     &[&SHOWN],
                 )
                 .await?;
-            Ok(Log { version: summary.get(0), count: summary.get(1), newest: newest.iter().map(visit).collect() })
+            Ok(Log {
+                version: summary.get(0),
+                count: summary.get(1),
+                newest: newest.iter().map(visit).collect(),
+            })
         })
         .await
     }
@@ -88,8 +92,9 @@ impl Visits {
             let answer = ask(&client).await?;
             anyhow::Ok((client, answer))
         };
-        let (client, answer) =
-            tokio::time::timeout(TIMEOUT, answer).await.context("the database takes too long to answer")??;
+        let (client, answer) = tokio::time::timeout(TIMEOUT, answer)
+            .await
+            .context("the database takes too long to answer")??;
         *slot = Some(client);
         Ok(answer)
     }

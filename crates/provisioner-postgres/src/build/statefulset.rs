@@ -72,7 +72,10 @@ fn pod(database: &Database) -> PodSpec {
             fs_group: Some(database.run_as_user),
             // Else every start would walk through all files, and open the data folder to the group.
             fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                ..SeccompProfile::default()
+            }),
             ..PodSecurityContext::default()
         }),
         automount_service_account_token: Some(false),
@@ -100,7 +103,11 @@ fn container(settings: &Settings) -> Container {
             failure_threshold: Some(STARTUP_SECONDS),
             ..accepts_connections()
         }),
-        readiness_probe: Some(Probe { period_seconds: Some(5), failure_threshold: Some(3), ..accepts_connections() }),
+        readiness_probe: Some(Probe {
+            period_seconds: Some(5),
+            failure_threshold: Some(3),
+            ..accepts_connections()
+        }),
         resources: Some(resources(settings)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
@@ -126,8 +133,9 @@ fn environment() -> Vec<EnvVar> {
 
 /// Over TCP: while an image sets up a new data folder, it listens on the local socket only.
 fn accepts_connections() -> Probe {
-    let command = ["pg_isready", "-q", "-h", "127.0.0.1", "-p", &PORT.to_string(), "-U", USERNAME, "-d", DATABASE]
-        .map(str::to_owned);
+    let command =
+        ["pg_isready", "-q", "-h", "127.0.0.1", "-p", &PORT.to_string(), "-U", USERNAME, "-d", DATABASE]
+            .map(str::to_owned);
     Probe {
         exec: Some(ExecAction { command: Some(command.into()) }),
         timeout_seconds: Some(5),
@@ -185,8 +193,7 @@ fn volumes(database: &Database) -> Vec<Volume> {
 
 /// The password as a file: an environment can be read by every process of the container.
 fn credentials(database: &Database) -> Volume {
-    let password =
-        KeyToPath { key: KEY_PASSWORD.to_owned(), path: KEY_PASSWORD.to_owned(), mode: None };
+    let password = KeyToPath { key: KEY_PASSWORD.to_owned(), path: KEY_PASSWORD.to_owned(), mode: None };
     Volume {
         name: "credentials".to_owned(),
         secret: Some(SecretVolumeSource {

@@ -14,7 +14,10 @@ use k8s_openapi::{
 use super::Kept;
 use crate::{marks::guarded, validate::Database};
 
-pub(super) fn build(database: &Database, live: Option<&PersistentVolumeClaim>) -> Kept<PersistentVolumeClaim> {
+pub(super) fn build(
+    database: &Database,
+    live: Option<&PersistentVolumeClaim>,
+) -> Kept<PersistentVolumeClaim> {
     let Some(live) = live else { return Kept::Create(new(database)) };
     match database.marks.missing_on(&live.metadata) {
         None => Kept::Unchanged(live.clone()),

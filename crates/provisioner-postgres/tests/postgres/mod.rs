@@ -49,7 +49,14 @@ impl Postgres {
         let server = as_nobody(&binaries.join("postgres"), &folder)
             .arg("-D")
             .arg(&data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
+            .args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+            ])
             .args(["-c", &format!("max_connections={CONNECTIONS}"), "-c", "superuser_reserved_connections=0"])
             .args(["-c", "fsync=off", "-c", "max_wal_senders=0"])
             .stderr(fs::File::create(folder.join("log")).unwrap())
@@ -124,7 +131,8 @@ impl Drop for Postgres {
 /// The binaries of the newest PostgreSQL that Debian's packages have installed.
 fn binaries() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let folders = versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
+    let folders =
+        versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists());
     folders.max().expect("this test needs PostgreSQL: apt-get install postgresql-15 (or any other version)")
 }
 

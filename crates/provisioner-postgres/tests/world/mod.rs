@@ -10,9 +10,12 @@ use std::sync::{
 use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
 use controller_kit::{Cache, testing::TestApiServer};
-use k8s_openapi::api::{
-    apps::v1::{StatefulSet, StatefulSetStatus},
-    core::v1::{PersistentVolumeClaim, Pod, Secret, Service},
+use k8s_openapi::{
+    api::{
+        apps::v1::{StatefulSet, StatefulSetStatus},
+        core::v1::{PersistentVolumeClaim, Pod, Secret, Service},
+    },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{Resource, ResourceExt as _};
 use provisioner_postgres::{
@@ -51,7 +54,8 @@ impl World {
     /// A world with the claim of the fixture.
     pub fn new(policy: DeprovisionPolicy) -> Self {
         let server = TestApiServer::new();
-        let mut claim: ResourceClaim = serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
+        let mut claim: ResourceClaim =
+            serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
         claim.spec.deprovision_policy = policy;
         server.insert(claim);
         Self::with(server, Attempt::Accepted)
@@ -88,12 +92,11 @@ impl World {
         (world, status)
     }
 
-    /// Reconciles, while Kubernetes does its part, until the claim is Bound.
+    /// Starts one process after another, while Kubernetes does its part, until the claim is Bound. Passes may fail.
     pub async fn until_bound(mut self) -> Self {
-        for _ in 0..3 {
-            let status;
-            (self, status) = self.fresh_pass().await;
-            if status.outputs_available {
+        for _ in 0..5 {
+            self = self.restart();
+            if self.pass().await.is_ok() && self.status().outputs_available {
                 return self;
             }
             self.set_serving(true);
@@ -146,11 +149,12 @@ impl World {
 
     /// The claim is deleted and made again: another uid, the same name.
     pub fn recreate_claim(&self, policy: DeprovisionPolicy) {
-        self.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| {
-            claim.metadata.uid = Some("second-uid".to_owned());
-            claim.status = None;
-            claim.spec.deprovision_policy = policy;
-        });
+        let mut claim = self.claim();
+        self.server.remove::<ResourceClaim>(NAMESPACE, CLAIM);
+        claim.metadata.uid = Some("second-uid".to_owned());
+        claim.status = None;
+        claim.spec.deprovision_policy = policy;
+        self.server.insert(claim);
     }
 
     /// Another policy in the spec of the same claim.
@@ -162,20 +166,17 @@ impl World {
 
     /// How many of secret, volume, service and database are owned by the claim with `uid`.
     pub fn owned_by(&self, uid: &str) -> usize {
-        let owned = |object: &dyn Fn() -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>| {
-            usize::from(object().iter().any(|owner| owner.uid == uid))
-        };
-        owned(&|| owners::<Secret>(&self.server, SECRET))
-            + owned(&|| owners::<PersistentVolumeClaim>(&self.server, VOLUME))
-            + owned(&|| owners::<Service>(&self.server, DATABASE))
-            + owned(&|| owners::<StatefulSet>(&self.server, DATABASE))
+        let owners = [
+            owners::<Secret>(&self.server, SECRET),
+            owners::<PersistentVolumeClaim>(&self.server, VOLUME),
+            owners::<Service>(&self.server, DATABASE),
+            owners::<StatefulSet>(&self.server, DATABASE),
+        ];
+        owners.iter().filter(|owners| owners.iter().any(|owner| owner.uid == uid)).count()
     }
 }
 
-fn owners<K>(
-    server: &TestApiServer,
-    name: &str,
-) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>
+fn owners<K>(server: &TestApiServer, name: &str) -> Vec<OwnerReference>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
