@@ -1,5 +1,7 @@
 //! The process dies at every write, before it and after it, and starts again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 mod world;
 
 use api_types::{ClaimPhase, DeprovisionPolicy};

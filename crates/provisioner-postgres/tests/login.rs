@@ -2,6 +2,8 @@
 //!
 //! Where those are missing the test fails and says what to install: a login that was never tried proves nothing.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 mod postgres;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The whole pass, before an API server in memory.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
 mod world;
 
 use std::sync::atomic::Ordering;

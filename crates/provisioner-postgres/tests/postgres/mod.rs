@@ -4,6 +4,7 @@
 //! install.
 
 #![allow(dead_code, reason = "no test uses all of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
 use std::{
     fs,
