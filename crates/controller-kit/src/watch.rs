@@ -1,6 +1,6 @@
 //! A watch that keeps a [`Cache`] and triggers a controller.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, future::ready, stream};
 use kube::{
@@ -11,6 +11,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::{
     cache::Cache,
@@ -37,27 +38,31 @@ where
 {
     let (cache, mut feed) = Cache::fed(modify);
     let known = cache.clone();
-    let mut healthy = true;
+    let mut outage = None;
     let triggers = watcher(guarded(api), config)
         .default_backoff()
-        .filter_map(move |event| ready(settle::<K>(event, &mut healthy)))
+        .filter_map(move |event| ready(settle::<K>(event, &mut outage)))
         .filter_map(move |event| ready(parsed(event, &known)))
         .flat_map(move |event| stream::iter(feed.apply(event)))
         .map(|object| Ok(Arc::unwrap_or_clone(object)));
     (cache, triggers)
 }
 
-/// Logs a failure of the watch, loudly only the first time in a row.
+/// How long a watch that keeps failing is not mentioned again. A watch that works may be silent for as long, so its
+/// success is no sign to wait for.
+const REMINDER: Duration = Duration::from_secs(300);
+
+/// Takes out and logs the failures of a watch, of which `outage` is the one last mentioned.
 fn settle<K: Resource<DynamicType = ()>>(
     event: Result<Event<Guarded<K>>, watcher::Error>,
-    healthy: &mut bool,
+    outage: &mut Option<Instant>,
 ) -> Option<Event<Guarded<K>>> {
     let kind = K::kind(&());
     match event {
         // Begins every attempt, so it proves nothing yet.
         Ok(Event::Init) => Some(Event::Init),
         Ok(event) => {
-            if !std::mem::replace(healthy, true) {
+            if outage.take().is_some() {
                 tracing::info!(%kind, "watching again");
             }
             Some(event)
@@ -65,7 +70,8 @@ fn settle<K: Resource<DynamicType = ()>>(
         // The API server forgets old versions by design: the list that follows is the whole remedy.
         Err(watcher::Error::WatchError(status)) if status.code == 410 => None,
         Err(error) => {
-            if std::mem::replace(healthy, false) {
+            if outage.is_none_or(|mentioned| mentioned.elapsed() > REMINDER) {
+                *outage = Some(Instant::now());
                 tracing::warn!(%kind, error = &error as &dyn std::error::Error, "cannot watch, will keep trying");
             }
             None

@@ -120,3 +120,18 @@ async fn metadata_alone_can_be_watched() {
     assert_eq!(triggers.next().await.unwrap().unwrap().name_any(), "a");
     assert!(cache.get("team", "a").is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_mentioned_at_its_start_and_every_few_minutes() {
+    let mut outage = None;
+    let mut mentions = Vec::new();
+    for _ in 0..20 {
+        let before = outage;
+        settle::<ConfigMap>(Err(watcher::Error::NoResourceVersion), &mut outage);
+        mentions.push(outage != before);
+        tokio::time::advance(Duration::from_secs(31)).await;
+    }
+    assert_eq!(mentions.iter().filter(|mentioned| **mentioned).count(), 2, "{mentions:?}");
+    assert!(settle::<ConfigMap>(Ok(Event::InitDone), &mut outage).is_some());
+    assert_eq!(outage, None);
+}
