@@ -1,6 +1,6 @@
 //! Step 4: makes the cluster hold what was built, without ever taking over what is somebody else's.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use api_types::Reason;
 use controller_kit::{Applied, Applier, Cache};
@@ -131,13 +131,22 @@ impl Writer {
         cache: &Cache<Service>,
     ) -> Result<(), Error> {
         match (desired, live) {
-            (Some(desired), live) => self.write(desired, live, cache).await.map(drop),
+            (Some(desired), live) => {
+                let live = live.filter(|live| selector(live) == selector(desired));
+                self.write(desired, live, cache).await.map(drop)
+            }
             (None, Some(live)) => {
                 self.applier.delete(&*live).await.map_err(|source| error::<Service>("delete", source))
             }
             (None, None) => Ok(()),
         }
     }
+}
+
+/// What a Service selects. One label more selects less, so what others add here is no addition but a change, unlike
+/// elsewhere.
+fn selector(service: &Service) -> Option<&BTreeMap<String, String>> {
+    service.spec.as_ref()?.selector.as_ref()
 }
 
 fn stance<K: Resource>(live: Option<&K>, identity: &Identity) -> Stance {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use api_types::{WorkloadExposure, WorkloadPlan, metadata::LABEL_MANAGED_BY};
 use controller_kit::{Cache, Kit, reconcile_span};
+use futures::{TryStreamExt as _, future::ready};
 use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata};
 use k8s_openapi::api::{
@@ -149,6 +150,10 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
     let caches = Caches { deployments, services, pods, exposures };
     let writer = Writer { client: kit.client.clone(), applier: kit.applier() };
     let mapper = Mapper(plans.clone());
+    // A plan that is gone needs nothing: what was made for it is collected.
+    let known = mapper.clone();
+    let plan_events =
+        plan_events.try_filter(move |plan| ready(known.named(plan, &plan.name_any()).is_some()));
     let triggers = Controller::for_stream(plan_events, plans.store())
         .watches_stream(exposure_events, mapper.namesake::<WorkloadExposure>())
         .watches_stream(deployment_events, mapper.namesake::<Deployment>())

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use api_types::{ServicePort, WorkloadExposureSpec, WorkloadRef};
+use api_types::{ServicePort, WorkloadExposureSpec, WorkloadRef, metadata::LABEL_WORKLOAD};
 use controller_kit::{
     Applier,
     testing::{Fault, Recorded, TestApiServer},
@@ -168,13 +168,25 @@ async fn what_others_change_is_put_right() {
             Some("evil".into());
     });
     cluster.server.modify("team-a", "hello", |service: &mut Service| {
-        service.spec.as_mut().unwrap().selector = Some([("app".to_owned(), "other".to_owned())].into());
+        let selector = service.spec.as_mut().unwrap().selector.as_mut().unwrap();
+        selector.insert(LABEL_WORKLOAD.into(), "other".into());
     });
     assert_eq!(cluster.writes_of_a_pass().await, 2);
     let deployment: Deployment = cluster.server.get("team-a", "hello").unwrap();
     let image = deployment.spec.unwrap().template.spec.unwrap().containers[0].image.clone();
     assert_eq!(image.as_deref(), Some("web:1"));
     assert_eq!(cluster.writes_of_a_pass().await, 0);
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_narrowed_down_is_put_right() {
+    let cluster = Cluster::new();
+    cluster.pass().await.unwrap();
+    cluster.server.modify("team-a", "hello", |service: &mut Service| {
+        let selector = service.spec.as_mut().unwrap().selector.as_mut().unwrap();
+        selector.insert("only".into(), "these".into());
+    });
+    assert_eq!(cluster.writes_of_a_pass().await, 1);
 }
 
 #[tokio::test]
