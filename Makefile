@@ -34,6 +34,9 @@ charts-test: ## Tests the charts; with TEST_KUBECONFIG=<file> also against that 
 e2e: ## Runs the end-to-end tests on the cluster that the demo has started
 	@hack/test/on-cluster.sh cargo test --locked --package e2e
 
+bench: ## Measures the controllers against writers that do not think; FLAGS=… as score-bench --help says
+	@hack/bench/bench.sh $(FLAGS)
+
 deny: ## Checks licences, sources and known vulnerabilities of all dependencies (needs a network)
 	@hack/test/deny.sh
 
@@ -55,5 +58,5 @@ cluster-down: ## Removes the local Kubernetes
 clean: ## Removes what was built; the cache folder of tools and images stays
 	cargo clean
 
-.PHONY: help demo demo-down test test-unit lint charts-test e2e deny fmt crds images \
+.PHONY: help demo demo-down test test-unit lint charts-test e2e bench deny fmt crds images \
 	cluster-up cluster-down clean
