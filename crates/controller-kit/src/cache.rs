@@ -13,6 +13,8 @@ use kube::{
     },
 };
 
+use tokio::sync::watch;
+
 use crate::{feed::Feed, own::Own};
 
 /// The objects of one kind as this process knows them. Cheap to clone; all clones are one.
@@ -23,6 +25,8 @@ pub struct Cache<K: Resource<DynamicType = ()> + Clone + 'static> {
     watched: Store<K>,
     own: Arc<RwLock<Own<K>>>,
     modify: Arc<dyn Fn(&mut K) + Send + Sync>,
+    /// Whether the first list is complete. Not the store's own signal, which wakes only the last of several who wait.
+    listed: watch::Receiver<bool>,
 }
 
 /// The watch ended before the cache held the first list, which happens only while the process stops.
@@ -34,8 +38,10 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     /// An empty cache, and the one hand that fills it. `modify` is applied to every object that enters.
     pub(crate) fn fed(modify: impl Fn(&mut K) + Send + Sync + 'static) -> (Self, Feed<K>) {
         let writer = Writer::default();
-        let cache = Self { watched: writer.as_reader(), own: Arc::default(), modify: Arc::new(modify) };
-        (cache.clone(), Feed::new(cache, writer))
+        let (signal, listed) = watch::channel(false);
+        let cache =
+            Self { watched: writer.as_reader(), own: Arc::default(), modify: Arc::new(modify), listed };
+        (cache.clone(), Feed::new(cache, writer, signal))
     }
 
     /// A cache that holds `objects` and never changes by itself, for tests.
@@ -80,7 +86,8 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     /// # Errors
     /// If the watch was dropped before, as it is when the process stops.
     pub async fn ready(&self) -> Result<(), CacheClosed> {
-        self.watched.wait_until_ready().await.map_err(|_| CacheClosed(K::plural(&()).into_owned()))
+        let listed = self.listed.clone().wait_for(|listed| *listed).await.map(drop);
+        listed.map_err(|_| CacheClosed(K::plural(&()).into_owned()))
     }
 
     /// The store of what the watch has shown, for `kube::runtime::Controller::for_stream`.
@@ -114,7 +121,12 @@ fn reference<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Obje
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Clone for Cache<K> {
     fn clone(&self) -> Self {
-        Self { watched: self.watched.clone(), own: self.own.clone(), modify: self.modify.clone() }
+        Self {
+            watched: self.watched.clone(),
+            own: self.own.clone(),
+            modify: self.modify.clone(),
+            listed: self.listed.clone(),
+        }
     }
 }
 

@@ -250,3 +250,21 @@ async fn a_cache_that_is_no_longer_fed_says_so() {
     drop(feed);
     assert!(cache.ready().await.unwrap_err().to_string().contains("configmaps"));
 }
+
+#[tokio::test]
+async fn all_who_wait_for_the_first_list_are_woken() {
+    let (cache, mut feed) = Cache::<k8s_openapi::api::core::v1::ConfigMap>::fed(|_| ());
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.ready().await })
+        })
+        .collect();
+    // Lets each of them begin to wait.
+    tokio::task::yield_now().await;
+    feed.apply(Event::Init);
+    feed.apply(Event::InitDone);
+    for waiter in waiting {
+        waiter.await.unwrap().unwrap();
+    }
+}

@@ -10,17 +10,21 @@ use kube::{
     },
 };
 
+use tokio::sync::watch;
+
 use crate::cache::Cache;
 
 /// The one hand that fills a [`Cache`] from a watch.
 pub(crate) struct Feed<K: Resource<DynamicType = ()> + Clone + 'static> {
     cache: Cache<K>,
     writer: Writer<K>,
+    /// Wakes all who wait for the first list.
+    listed: watch::Sender<bool>,
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + 'static> Feed<K> {
-    pub(crate) fn new(cache: Cache<K>, writer: Writer<K>) -> Self {
-        Self { cache, writer }
+    pub(crate) fn new(cache: Cache<K>, writer: Writer<K>, listed: watch::Sender<bool>) -> Self {
+        Self { cache, writer, listed }
     }
 
     /// Brings the cache up to `event` and returns what that touched: the object itself, or after a list everything
@@ -40,6 +44,8 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Feed<K> {
             Event::InitDone => {
                 let listed = store.state();
                 own.listed(&listed);
+                drop(own);
+                self.listed.send_replace(true);
                 return vanished(&store, before).chain(listed).collect();
             }
             Event::Apply(object) => {
