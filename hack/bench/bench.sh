@@ -4,6 +4,7 @@
 # says how to read what comes out.
 #
 # BENCH_KEEP_CLUSTER=1 leaves the cluster and its logs for a look; the next run replaces it.
+# BENCH_BINARIES=DIR measures the binaries in DIR instead of building them.
 set -euo pipefail
 
 BENCH_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -28,9 +29,10 @@ source "$BENCH_DIR/lib/cluster.sh"
 # shellcheck source=hack/bench/lib/controllers.sh
 source "$BENCH_DIR/lib/controllers.sh"
 
-binary() { echo "target/x86_64-unknown-linux-gnu/release/$1"; }
+binary() { echo "${BENCH_BINARIES:-target/x86_64-unknown-linux-gnu/release}/$1"; }
 
 build() {
+  [ -z "${BENCH_BINARIES:-}" ] || return 0
   with_progress "release binaries" "$LOG_DIR/build.log" \
     hack/images/binaries.sh score-bench "${CONTROLLERS[@]/#/score-}"
 }

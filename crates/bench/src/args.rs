@@ -28,6 +28,10 @@ pub(crate) struct Args {
     #[arg(long, env = "SCORE_BENCH_WARM_UP", value_name = "N", default_value_t = 20,
           value_parser = value_parser!(u32).range(0..=200))]
     pub(crate) warm_up: u32,
+    /// Objects that are made at half the ideal writer's rate, to see how long one takes that does not wait for others.
+    #[arg(long, env = "SCORE_BENCH_PACED_COUNT", value_name = "N", default_value_t = 100,
+          value_parser = value_parser!(u32).range(1..=1000))]
+    pub(crate) paced_count: u32,
     /// Tasks that create objects at the same time, each as fast as the API server accepts them.
     #[arg(long, env = "SCORE_BENCH_CLIENTS", value_name = "N", default_value_t = 8,
           value_parser = value_parser!(u32).range(1..=64))]

@@ -14,9 +14,10 @@ use crate::cleanup::{delete_everything, delete_workloads, ensure_namespace};
 use crate::error::BenchError;
 use crate::process::{load_average, resident_memory};
 use crate::progress::{INTERVAL, say};
-use crate::report::{Measured, Memory, Report};
+use crate::report::{Measured, Measurements, Memory, Paced, Report};
 use crate::round::{self, Plan};
 use crate::sample;
+use crate::stats::Latency;
 use crate::tally::{Tally, Users};
 use crate::writer::{Kind, Writer};
 
@@ -42,7 +43,8 @@ pub(crate) async fn run(args: &Args, client: Client) -> Result<Report, BenchErro
     let idle = bench.idle().await?;
     let memory = args.controllers.iter().map(memory).collect::<Result<_, _>>()?;
     bench.clean(&writers[2]).await?;
-    Ok(Report::new(args, load, measured, idle, memory))
+    let paced = bench.paced(&writers, measured[1].rate() / 2.0).await?;
+    Ok(Report::new(args, Measurements { load, writers: measured, idle, memory, paced }))
 }
 
 fn memory(controller: &crate::args::Controller) -> Result<Memory, BenchError> {
@@ -97,7 +99,7 @@ impl<'a> Bench<'a> {
     }
 
     fn plan(&self, count: u32) -> Plan {
-        Plan { count, clients: self.args.clients, timeout: self.args.timeout() }
+        Plan { count, clients: self.args.clients, timeout: self.args.timeout(), pace: None }
     }
 
     async fn turn(&mut self, writer: &Arc<Writer>, measured: &mut Measured) -> Result<(), BenchError> {
@@ -106,6 +108,19 @@ impl<'a> Bench<'a> {
         self.count_until_quiet(&writer.namespace, &mut measured.writes).await?;
         measured.add(times);
         Ok(())
+    }
+
+    /// How long the bare writer's objects and the controllers' take where none has to wait for another.
+    async fn paced(&self, writers: &[Arc<Writer>; 3], per_second: f64) -> Result<Paced, BenchError> {
+        let mut latencies = [Latency::default(); 2];
+        for (writer, latency) in [&writers[0], &writers[2]].into_iter().zip(&mut latencies) {
+            say(&format!("at {per_second:.1} per second: {}", writer.kind.name()));
+            let plan = Plan { pace: Some(per_second), ..self.plan(self.args.paced_count) };
+            *latency = Latency::of(round::run(writer, &plan).await?.latencies);
+            self.clean(writer).await?;
+        }
+        let [bare, controllers] = latencies;
+        Ok(Paced { per_second, bare, controllers })
     }
 
     /// Counts the writes in `namespace` until a second passes without one: some come after the last object is ready.

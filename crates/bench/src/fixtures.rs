@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::Figures;
+use crate::report::{Figures, Paced};
 use crate::stats::Latency;
 use crate::tally::Tally;
 use crate::writer::Kind;
@@ -27,4 +27,10 @@ pub(crate) fn figures(writer: Kind, rate: f64, p50: f64, writes: u64) -> Figures
         seconds_to_ready: Latency { p50, p90: 2.0 * p50, p99: 3.0 * p50 },
         writes: tally(200, writes - 200),
     }
+}
+
+/// The bare writer's objects take 0.3 s.
+pub(crate) fn paced(controllers: f64) -> Paced {
+    let latency = |p50| Latency { p50, ..Latency::default() };
+    Paced { per_second: 10.0, bare: latency(0.3), controllers: latency(controllers) }
 }

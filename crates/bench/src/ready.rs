@@ -38,9 +38,7 @@ where
         .default_backoff()
         .applied_objects()
         // The watcher lists again after an error, so none is lost.
-        .filter_map(move |object| {
-            future::ready(object.ok().filter(is_ready).map(|o| o.name_any()))
-        })
+        .filter_map(move |object| future::ready(object.ok().filter(is_ready).map(|o| o.name_any())))
 }
 
 #[cfg(test)]

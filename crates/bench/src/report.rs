@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) idle: Idle,
     /// The memory of each controller at the end, with the last round's Workloads still there.
     pub(crate) memory: Vec<Memory>,
+    /// How long an object takes that does not wait for others.
+    pub(crate) paced: Paced,
     /// What was to be reached, and what was.
     pub(crate) goals: Vec<Goal>,
 }
@@ -80,6 +82,34 @@ pub(crate) struct Memory {
     pub(crate) bytes: u64,
 }
 
+/// From the beginning of an object's creation until it was ready, with objects created at half the rate of which the
+/// ideal writer is capable. As fast as they are accepted, Workloads queue for the controllers: most of that time is
+/// waiting for their turn.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Paced {
+    /// Objects created per second.
+    pub(crate) per_second: f64,
+    /// The bare writer's.
+    pub(crate) bare: Latency,
+    /// The controllers'.
+    pub(crate) controllers: Latency,
+}
+
+/// What a report is made of.
+pub(crate) struct Measurements {
+    /// The load average before the run.
+    pub(crate) load: Option<f64>,
+    /// The writers in the order of a round.
+    pub(crate) writers: [Measured; 3],
+    /// The writes while nothing changed.
+    pub(crate) idle: Tally,
+    /// The memory of each controller.
+    pub(crate) memory: Vec<Memory>,
+    /// How long an object takes that does not wait for others.
+    pub(crate) paced: Paced,
+}
+
 /// The turns of one writer, added up.
 #[derive(Debug)]
 pub(crate) struct Measured {
@@ -102,14 +132,18 @@ impl Measured {
         self.elapsed += times.elapsed;
     }
 
+    /// Objects that became ready per second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
     fn figures(self) -> Figures {
-        let objects = self.latencies.len() as u64;
-        let seconds = self.elapsed.as_secs_f64();
+        let ready_per_second = self.rate();
         Figures {
             writer: self.kind,
-            objects,
-            seconds,
-            ready_per_second: objects as f64 / seconds,
+            objects: self.latencies.len() as u64,
+            seconds: self.elapsed.as_secs_f64(),
+            ready_per_second,
             seconds_to_ready: Latency::of(self.latencies),
             writes: self.writes,
         }
@@ -125,19 +159,18 @@ impl Figures {
 
 impl Report {
     /// Puts together what was measured.
-    pub(crate) fn new(
-        args: &Args,
-        load_before: Option<f64>,
-        measured: [Measured; 3],
-        idle: Tally,
-        memory: Vec<Memory>,
-    ) -> Self {
-        let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-        let settings =
-            Settings { count: args.count, rounds: args.rounds, clients: args.clients, cpus, load_before };
-        let writers = measured.map(Measured::figures);
-        let goals = goals(&writers, &idle);
-        Self { settings, writers, idle: Idle { seconds: args.idle().as_secs(), writes: idle }, memory, goals }
+    pub(crate) fn new(args: &Args, measured: Measurements) -> Self {
+        let settings = Settings {
+            count: args.count,
+            rounds: args.rounds,
+            clients: args.clients,
+            cpus: std::thread::available_parallelism().map_or(0, usize::from),
+            load_before: measured.load,
+        };
+        let writers = measured.writers.map(Measured::figures);
+        let goals = goals(&writers, &measured.paced, &measured.idle);
+        let idle = Idle { seconds: args.idle().as_secs(), writes: measured.idle };
+        Self { settings, writers, idle, memory: measured.memory, paced: measured.paced, goals }
     }
 
     /// Every resource that some writer's turn wrote to, the most written first.

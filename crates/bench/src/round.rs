@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{interval_at, sleep_until};
+use tokio::time::{Interval, interval, interval_at, sleep_until};
 
 use crate::error::BenchError;
 use crate::progress::{INTERVAL, say};
@@ -25,6 +26,30 @@ pub(crate) struct Plan {
     pub(crate) clients: u32,
     /// How long it may take.
     pub(crate) timeout: Duration,
+    /// Objects per second; as fast as they are accepted if none.
+    pub(crate) pace: Option<f64>,
+}
+
+/// Says when the next object may be begun, and which one it is.
+struct Queue {
+    pace: Option<Mutex<Interval>>,
+    next: AtomicU32,
+    count: u32,
+}
+
+impl Queue {
+    fn new(plan: &Plan) -> Self {
+        let pace = plan.pace.map(|rate| Mutex::new(interval(Duration::from_secs_f64(1.0 / rate))));
+        Self { pace, next: AtomicU32::new(0), count: plan.count }
+    }
+
+    /// The number of the next object; none when all were begun.
+    async fn next(&self) -> Option<u32> {
+        if let Some(pace) = &self.pace {
+            pace.lock().await.tick().await;
+        }
+        Some(self.next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < self.count)
+    }
 }
 
 /// Lets `writer` make its objects and waits until all are ready.
@@ -32,9 +57,9 @@ pub(crate) async fn run(writer: &Arc<Writer>, plan: &Plan) -> Result<Times, Benc
     let (outbox, mut inbox) = unbounded_channel();
     let mut tasks = JoinSet::new(); // they end with this function
     tasks.spawn(watch(writer.clone(), outbox.clone()));
-    let next = Arc::new(AtomicU32::new(0));
+    let queue = Arc::new(Queue::new(plan));
     for _ in 0..plan.clients {
-        tasks.spawn(create(writer.clone(), plan.count, next.clone(), outbox.clone()));
+        tasks.spawn(create(writer.clone(), queue.clone(), outbox.clone()));
     }
     let mut tracker = Tracker::default();
     follow(&mut tracker, &mut inbox, writer, plan, |name| {
@@ -87,13 +112,9 @@ fn too_late(writer: &Writer, tracker: &Tracker, plan: &Plan) -> BenchError {
     }
 }
 
-/// One client: creates one object after the other as fast as they are accepted.
-async fn create(writer: Arc<Writer>, count: u32, next: Arc<AtomicU32>, outbox: Outbox) {
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= count {
-            return;
-        }
+/// One client: creates one object after the other as soon as it may.
+async fn create(writer: Arc<Writer>, queue: Arc<Queue>, outbox: Outbox) {
+    while let Some(number) = queue.next().await {
         let name = format!("{}-{number:04}", writer.kind.prefix());
         let began = Instant::now();
         let created = writer.create(&name).await.map(|()| Event::Created(name, began));
@@ -114,5 +135,28 @@ async fn watch(writer: Arc<Writer>, outbox: Outbox) {
         if outbox.send(Ok(Event::Running(name))).is_err() {
             return; // the round is over
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(count: u32, pace: Option<f64>) -> Queue {
+        Queue::new(&Plan { count, clients: 1, timeout: Duration::ZERO, pace })
+    }
+
+    #[tokio::test]
+    async fn every_object_has_its_turn_once() {
+        let queue = queue(2, None);
+        assert_eq!([queue.next().await, queue.next().await, queue.next().await], [Some(0), Some(1), None]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_holds_back_whoever_would_be_faster() {
+        let queue = queue(3, Some(4.0));
+        let began = tokio::time::Instant::now();
+        while queue.next().await.is_some() {}
+        assert_eq!(began.elapsed(), Duration::from_millis(750));
     }
 }

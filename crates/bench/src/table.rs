@@ -33,9 +33,17 @@ fn writers(report: &Report) -> String {
         of("seconds to ready: p50", &|f| format!("{:.2}", f.seconds_to_ready.p50)),
         of("p90", &|f| format!("{:.2}", f.seconds_to_ready.p90)),
         of("p99", &|f| format!("{:.2}", f.seconds_to_ready.p99)),
+        paced(report),
         of("API writes per object", &|f| format!("{:.2}", f.per_object(f.writes.total()))),
         of("not Kubernetes' own", &|f| format!("{:.2}", f.per_object(f.writes.ours()))),
     ])
+}
+
+fn paced(report: &Report) -> Vec<String> {
+    let paced = &report.paced;
+    let seconds = |seconds: f64| format!("{seconds:.2}");
+    let title = format!("p50 at {:.1} created per second", paced.per_second);
+    vec![title, seconds(paced.bare.p50), "-".to_owned(), seconds(paced.controllers.p50)]
 }
 
 /// Writes per object; in brackets those that are not Kubernetes' own.
@@ -102,7 +110,7 @@ fn align(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{figures, tally};
+    use crate::fixtures::{figures, paced, tally};
     use crate::goals::goals as compare;
     use crate::report::{Idle, Memory, Settings};
     use crate::writer::Kind;
@@ -115,7 +123,8 @@ mod tests {
         ];
         Report {
             settings: Settings { count: 100, rounds: 1, clients: 8, cpus: 2, load_before: Some(0.25) },
-            goals: compare(&writers, &tally(0, 3)),
+            goals: compare(&writers, &paced(0.6), &tally(0, 3)),
+            paced: paced(0.6),
             writers,
             idle: Idle { seconds: 60, writes: tally(0, 3) },
             memory: vec![Memory { controller: "score-orchestrator".to_owned(), bytes: 20 << 20 }],
@@ -137,13 +146,14 @@ mod tests {
             "100 objects each in 1 round(s) of 100, 8 clients; 2 CPUs, load average before: 0.2",
             "ready per second 30.0 20.0 16.0",
             "not Kubernetes' own 2.00 8.00 8.00",
+            "p50 at 10.0 created per second 0.30 - 0.60",
             "score-orchestrator 20.0 3",
         ] {
             assert!(lines.contains(&line.to_owned()), "{line} is not in:\n{text}");
         }
         let verdicts: Vec<_> =
-            text.lines().rev().take(4).filter_map(|line| line.split(' ').next_back()).collect();
-        assert_eq!(verdicts, ["FAIL", "PASS", "reached", "reached"]);
+            text.lines().rev().take(5).filter_map(|line| line.split(' ').next_back()).collect();
+        assert_eq!(verdicts, ["FAIL", "PASS", "reached", "reached", "reached"]);
     }
 
     #[test]
