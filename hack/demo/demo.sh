@@ -3,7 +3,8 @@
 #
 #   demo.sh                                                     a Kubernetes on this machine
 #   CLUSTER=current IMAGE_REGISTRY=REGISTRY/TEAM demo.sh        the current kubeconfig context
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "stopped, because this failed: $BASH_COMMAND" >&2' ERR
 
 DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."

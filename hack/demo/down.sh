@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Removes what demo.sh has made, for the same CLUSTER.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "stopped, because this failed: $BASH_COMMAND" >&2' ERR
 
 DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."

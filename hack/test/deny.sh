@@ -12,8 +12,10 @@ ROOT=$SCORE_CACHE_DIR/cargo-deny-$VERSION
 
 if [ ! -x "$ROOT/bin/cargo-deny" ]; then
   mkdir -p "$SCORE_CACHE_DIR"
-  with_progress "built cargo-deny $VERSION" "$ROOT.log" \
+  # Not a temporary folder: a build that was interrupted goes on where it was.
+  CARGO_TARGET_DIR=$ROOT.build with_progress "built cargo-deny $VERSION" "$ROOT.log" \
     cargo install cargo-deny --version "$VERSION" --locked --root "$ROOT"
+  rm -rf "$ROOT.build"
 fi
 # Given names of checks, only these: `deny.sh bans licenses sources` needs no network.
 exec "$ROOT/bin/cargo-deny" --locked check "$@"

@@ -49,11 +49,9 @@ install_chart() {
 # A run that was killed in the middle of an installation leaves a release that Helm
 # refuses to upgrade.
 remove_unfinished() {
-  local state
-  state=$(helm status "$1" --namespace "$SYSTEM_NAMESPACE" --output json 2>/dev/null | jq --raw-output .info.status)
-  case $state in
-    pending-* | uninstalling) helm uninstall "$1" --namespace "$SYSTEM_NAMESPACE" --wait >/dev/null ;;
-  esac
+  local unfinished
+  unfinished=$(helm list --namespace "$SYSTEM_NAMESPACE" --pending --uninstalling --filter "^$1\$" --short)
+  [ -z "$unfinished" ] || helm uninstall "$1" --namespace "$SYSTEM_NAMESPACE" --wait >/dev/null
 }
 
 wait_for_controller() {
