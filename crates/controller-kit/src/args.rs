@@ -37,8 +37,11 @@ pub struct LogArgs {
 }
 
 /// `k8s_controller` logs each pass at info, which is noise as long as it succeeds; who leads is worth a line. The
-/// watcher repeats at each attempt what the kit says once.
-const DEFAULT_LOG_FILTER: &str = "info,k8s_controller=warn,k8s_controller::leader_election=info,k8s_controller::controller=error,kube_runtime::watcher=error";
+/// watcher repeats at each attempt what the kit says once, and the loop warns of every deletion that it sees twice.
+const DEFAULT_LOG_FILTER: &str = concat!(
+    "info,k8s_controller=warn,k8s_controller::controller=error,k8s_controller::leader_election=info,",
+    "kube_runtime::watcher=error"
+);
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

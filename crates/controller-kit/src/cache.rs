@@ -12,7 +12,6 @@ use kube::{
         watcher::Event,
     },
 };
-
 use tokio::sync::watch;
 
 use crate::{feed::Feed, own::Own};

@@ -9,7 +9,6 @@ use kube::{
         watcher::Event,
     },
 };
-
 use tokio::sync::watch;
 
 use crate::cache::Cache;
