@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the local cluster, the images and the checks need.
+# Installs the Debian packages that the local cluster, the images and the checks need:
+#
+#   hack/deps.sh          what the demo needs
+#   hack/deps.sh tests    and what only the tests need
+#
 # Does nothing, and asks nothing of the network, when all of them are there.
 set -euo pipefail
 
@@ -30,10 +34,20 @@ nftables                  kube-proxy's mode
 openssl                   the cluster's certificates
 procps                    sysctl
 runc                      runs the containers
-shellcheck                checks these scripts
 socat                     carries the API server's port out of its namespace
 util-linux                unshare, nsenter and flock
 LIST
+  [ "$FOR" != tests ] || sed 's/ .*//' <<'LIST'
+postgresql-15             the server that logins are tried on
+shellcheck                checks these scripts
+LIST
+}
+
+# The tests start servers of their own: none is to run beside them, or after.
+prevent_postgresql_service() {
+  mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] \
+    || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 }
 
 installed_packages() {
@@ -55,6 +69,7 @@ require_toolchains() {
 install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   local log
+  [[ " $* " != *" postgresql-15 "* ]] || prevent_postgresql_service
   log=$(mktemp --suffix=-deps.log)
   with_progress "package lists" "$log" apt-get update --quiet
   with_progress "packages $*" "$log" apt-get install --yes --quiet --no-install-recommends "$@"
@@ -73,5 +88,10 @@ main() {
   install_packages $missing
 }
 
+FOR=${1:-demo}
+case $FOR in
+  demo | tests) ;;
+  *) die "usage: deps.sh [tests]" ;;
+esac
 main
 require_toolchains

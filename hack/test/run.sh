@@ -58,7 +58,7 @@ main() {
   # shellcheck disable=SC2046 # one word per group
   [ $# -gt 0 ] || set -- $(all_groups)
   REQUESTED=$*
-  step "Debian packages and toolchains" hack/deps.sh
+  step "Debian packages and toolchains" hack/deps.sh tests
   for group; do
     declare -F "group_$group" >/dev/null || die "there is no group '$group'; known: $(all_groups)"
     "group_$group"
