@@ -22,6 +22,8 @@ use crate::{Result, apply, cluster, controllers, history, kubectl, lock, promise
 
 /// On every namespace of the tests, so that what a killed run left is found.
 const LABEL: &str = "score.dev/e2e";
+/// The Pod Security level that is enforced in a namespace.
+pub const SECURITY_LEVEL: &str = "pod-security.kubernetes.io/enforce";
 const LOG_LINES: i64 = 40;
 
 /// What a test works with: a client, a namespace of its own, and the record of all that happens to Workloads in it.
@@ -29,7 +31,7 @@ const LOG_LINES: i64 = 40;
 pub struct Context {
     /// A client with all rights.
     pub client: Client,
-    /// The namespace; pods in it must meet the restricted Pod Security standard.
+    /// The namespace; what the runtime makes must meet the Pod Security level `baseline`, its default.
     pub namespace: String,
     /// Every version of every Workload in the namespace.
     pub workloads: History<Workload>,
@@ -105,7 +107,7 @@ impl Context {
         let name = format!("e2e-{theme}-{:06x}", rand::random_range(0..0x100_0000));
         let labels = BTreeMap::from([
             (LABEL.to_owned(), "true".to_owned()),
-            ("pod-security.kubernetes.io/enforce".to_owned(), "restricted".to_owned()),
+            (SECURITY_LEVEL.to_owned(), "baseline".to_owned()),
         ]);
         let metadata = ObjectMeta { name: Some(name.clone()), labels: Some(labels), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };

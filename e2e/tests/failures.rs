@@ -3,7 +3,9 @@
 use anyhow::ensure;
 use api_types::{ConditionType, Reason, Workload};
 use e2e::{Context, Result, namespace, with_namespace};
-use k8s_openapi::api::core::v1::ResourceQuota;
+use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
+use kube::Api;
+use kube::api::Patch;
 use serde_json::{Value, json};
 
 const IMAGE: &str = "localhost/score/sample-app:dev";
@@ -134,4 +136,25 @@ async fn an_output_that_a_resource_does_not_give_is_named_and_the_last_good_plan
         Ok(())
     })
     .await
+}
+
+#[tokio::test]
+async fn a_namespace_that_does_not_allow_the_workload_is_told_and_allowing_it_helps() -> Result {
+    with_namespace("denied", async |context: Context| {
+        hold_to(&context, "restricted").await?;
+        context.apply(&workload(json!({"image": IMAGE}))).await?;
+        let words = ["restricted", "ask your platform team"];
+        fails(&context, ConditionType::RuntimeReady, Reason::PermissionDenied, &words).await?;
+        hold_to(&context, "baseline").await?;
+        context.wait_ready("web").await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn hold_to(context: &Context, level: &str) -> Result {
+    let label = json!({"metadata": {"labels": {namespace::SECURITY_LEVEL: level}}});
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    namespaces.patch(&context.namespace, &Default::default(), &Patch::Merge(label)).await?;
+    Ok(())
 }
