@@ -4,6 +4,7 @@
 # says how to read what comes out.
 #
 # BENCH_KEEP_CLUSTER=1 leaves the cluster and its logs for a look; the next run replaces it.
+# BENCH_HELM_FLAGS='--set concurrency=64' measures other values of the charts than the defaults.
 # BENCH_BINARIES=DIR measures the binaries in DIR instead of building them.
 set -euo pipefail
 

@@ -8,13 +8,13 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
-use crate::args::Args;
+use crate::args::{Args, Controller};
 use crate::audit::AuditLog;
 use crate::cleanup::{delete_everything, delete_workloads, ensure_namespace};
 use crate::error::BenchError;
-use crate::process::{load_average, resident_memory};
+use crate::process::{cpu_time, load_average, resident_memory};
 use crate::progress::{INTERVAL, say};
-use crate::report::{Measured, Measurements, Memory, Paced, Report};
+use crate::report::{Measured, Measurements, Needs, Paced, Report};
 use crate::round::{self, Plan};
 use crate::sample;
 use crate::stats::Latency;
@@ -41,14 +41,15 @@ pub(crate) async fn run(args: &Args, client: Client) -> Result<Report, BenchErro
         bench.clean(&writers[1]).await?;
     }
     let idle = bench.idle().await?;
-    let memory = args.controllers.iter().map(memory).collect::<Result<_, _>>()?;
+    let needs = args.controllers.iter().zip(&bench.cpu).map(needs).collect::<Result<_, _>>()?;
     bench.clean(&writers[2]).await?;
     let paced = bench.paced(&writers, measured[1].rate() / 2.0).await?;
-    Ok(Report::new(args, Measurements { load, writers: measured, idle, memory, paced }))
+    Ok(Report::new(args, Measurements { load, writers: measured, idle, needs, paced }))
 }
 
-fn memory(controller: &crate::args::Controller) -> Result<Memory, BenchError> {
-    Ok(Memory { controller: controller.name.clone(), bytes: resident_memory(controller)? })
+fn needs((controller, cpu): (&Controller, &Duration)) -> Result<Needs, BenchError> {
+    let memory_bytes = resident_memory(controller)?;
+    Ok(Needs { controller: controller.name.clone(), memory_bytes, cpu_seconds: cpu.as_secs_f64() })
 }
 
 struct Bench<'a> {
@@ -56,16 +57,20 @@ struct Bench<'a> {
     client: Client,
     users: Users,
     audit: AuditLog,
+    /// The CPU time of each controller in its turns.
+    cpu: Vec<Duration>,
 }
 
 impl<'a> Bench<'a> {
     async fn prepare(args: &'a Args, client: Client) -> Result<Self, BenchError> {
-        args.controllers.iter().try_for_each(|controller| memory(controller).map(drop))?;
+        let cpu = vec![Duration::ZERO; args.controllers.len()];
         ensure_namespace(&client, &args.writer_namespace).await?;
         ensure_namespace(&client, &args.workload_namespace).await?;
         let audit = AuditLog::open(&args.audit_log, &client, &args.writer_namespace)?;
         let users = users(args, &client).await?;
-        Ok(Self { args, client, users, audit })
+        let bench = Self { args, client, users, audit, cpu };
+        bench.cpu_now()?; // they run
+        Ok(bench)
     }
 
     /// The writers, in the order of a turn.
@@ -104,9 +109,26 @@ impl<'a> Bench<'a> {
 
     async fn turn(&mut self, writer: &Arc<Writer>, measured: &mut Measured) -> Result<(), BenchError> {
         self.audit.writes().await?; // what was before does not count
+        let cpu = self.cpu_now()?;
         let times = round::run(writer, &self.plan(self.args.count)).await?;
         self.count_until_quiet(&writer.namespace, &mut measured.writes).await?;
+        if writer.kind == Kind::Controllers {
+            self.add_cpu_since(&cpu)?;
+        }
         measured.add(times);
+        Ok(())
+    }
+
+    fn cpu_now(&self) -> Result<Vec<Duration>, BenchError> {
+        self.args.controllers.iter().map(cpu_time).collect()
+    }
+
+    fn add_cpu_since(&mut self, before: &[Duration]) -> Result<(), BenchError> {
+        let now = self.cpu_now()?;
+        self.cpu
+            .iter_mut()
+            .zip(before.iter().zip(now))
+            .for_each(|(sum, (before, now))| *sum += now - *before);
         Ok(())
     }
 

@@ -1,15 +1,33 @@
 //! The controllers as processes of this machine, and the machine itself.
 
 use std::fs::read_to_string;
+use std::time::Duration;
 
 use crate::args::Controller;
 use crate::error::BenchError;
 
 /// The resident memory of `controller` in bytes.
 pub(crate) fn resident_memory(controller: &Controller) -> Result<u64, BenchError> {
+    read(controller, "status", parse_resident)
+}
+
+/// The CPU time that `controller` has used since it was started.
+pub(crate) fn cpu_time(controller: &Controller) -> Result<Duration, BenchError> {
+    read(controller, "stat", parse_cpu_time)
+}
+
+fn read<T>(controller: &Controller, file: &str, parse: fn(&str) -> Option<T>) -> Result<T, BenchError> {
+    let content = read_to_string(format!("/proc/{}/{file}", controller.pid)).ok();
     let ended = || BenchError::Ended { name: controller.name.clone(), pid: controller.pid };
-    let status = read_to_string(format!("/proc/{}/status", controller.pid)).map_err(|_| ended())?;
-    parse_resident(&status).ok_or_else(ended)
+    content.and_then(|content| parse(&content)).ok_or_else(ended)
+}
+
+/// User and system time in a `/proc/<pid>/stat`: the 14th and 15th field, in hundredths of a second. The name, in
+/// parentheses, may hold spaces, so that fields are counted from behind it.
+fn parse_cpu_time(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    Some(Duration::from_millis(10 * ticks.sum::<Result<u64, _>>().ok()?))
 }
 
 /// `VmRSS` of a `/proc/<pid>/status`; a zombie has none.
@@ -31,6 +49,12 @@ mod tests {
     #[test]
     fn resident_memory_is_given_in_bytes() {
         assert_eq!(parse_resident("Name:\tx\nVmRSS:\t   20480 kB\nThreads:\t3\n"), Some(20 * 1024 * 1024));
+    }
+
+    #[test]
+    fn cpu_time_is_that_in_user_and_system_mode_whatever_the_name() {
+        let stat = "42 (a b) c) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20";
+        assert_eq!(parse_cpu_time(stat), Some(Duration::from_millis(1750)));
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub(crate) struct Report {
     pub(crate) writers: [Figures; 3],
     /// The writes while nothing changed, leases aside.
     pub(crate) idle: Idle,
-    /// The memory of each controller at the end, with the last round's Workloads still there.
-    pub(crate) memory: Vec<Memory>,
+    /// What each controller needed.
+    pub(crate) needs: Vec<Needs>,
     /// How long an object takes that does not wait for others.
     pub(crate) paced: Paced,
     /// What was to be reached, and what was.
@@ -73,13 +73,16 @@ pub(crate) struct Idle {
     pub(crate) writes: Tally,
 }
 
-/// The memory of a controller.
+/// What a controller needed.
 #[derive(Debug, Serialize)]
-pub(crate) struct Memory {
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Needs {
     /// Its name.
     pub(crate) controller: String,
-    /// Resident memory.
-    pub(crate) bytes: u64,
+    /// Resident memory at the end, with the last round's Workloads still there.
+    pub(crate) memory_bytes: u64,
+    /// CPU time in all its turns.
+    pub(crate) cpu_seconds: f64,
 }
 
 /// From the beginning of an object's creation until it was ready, with objects created at half the rate of which the
@@ -104,8 +107,8 @@ pub(crate) struct Measurements {
     pub(crate) writers: [Measured; 3],
     /// The writes while nothing changed.
     pub(crate) idle: Tally,
-    /// The memory of each controller.
-    pub(crate) memory: Vec<Memory>,
+    /// What each controller needed.
+    pub(crate) needs: Vec<Needs>,
     /// How long an object takes that does not wait for others.
     pub(crate) paced: Paced,
 }
@@ -170,7 +173,7 @@ impl Report {
         let writers = measured.writers.map(Measured::figures);
         let goals = goals(&writers, &measured.paced, &measured.idle);
         let idle = Idle { seconds: args.idle().as_secs(), writes: measured.idle };
-        Self { settings, writers, idle, memory: measured.memory, paced: measured.paced, goals }
+        Self { settings, writers, idle, needs: measured.needs, paced: measured.paced, goals }
     }
 
     /// Every resource that some writer's turn wrote to, the most written first.

@@ -6,7 +6,7 @@ use crate::report::{Figures, Report};
 
 /// The whole report as text.
 pub(crate) fn render(report: &Report) -> String {
-    let sections = [settings(report), writers(report), resources(report), memory(report), goals(report)];
+    let sections = [settings(report), writers(report), resources(report), controllers(report), goals(report)];
     sections.join("\n\n")
 }
 
@@ -64,14 +64,26 @@ fn cell(figures: &Figures, resource: &str) -> String {
     format!("{:.2} ({:.2})", figures.per_object(all), figures.per_object(ours))
 }
 
-fn memory(report: &Report) -> String {
+fn controllers(report: &Report) -> String {
+    let objects = report.writers[2].objects as f64;
     let title = format!("writes in {} idle s", report.idle.seconds);
-    let mut rows = vec![vec!["controller".to_owned(), "memory, MiB".to_owned(), title]];
-    rows.extend(report.memory.iter().map(|memory| {
-        let writes = report.idle.writes.controllers.get(&memory.controller);
+    let mut rows = vec![vec![
+        "controller".to_owned(),
+        "memory, MiB".to_owned(),
+        "CPU per Workload, ms".to_owned(),
+        title,
+    ]];
+    rows.extend(report.needs.iter().map(|needs| {
+        let writes = report.idle.writes.controllers.get(&needs.controller);
         let writes: u64 = writes.into_iter().flat_map(|counts| counts.values()).sum();
-        let mebibytes = memory.bytes as f64 / f64::from(1 << 20);
-        vec![memory.controller.clone(), format!("{mebibytes:.1}"), writes.to_string()]
+        let mebibytes = needs.memory_bytes as f64 / f64::from(1 << 20);
+        let milliseconds = 1000.0 * needs.cpu_seconds / objects;
+        vec![
+            needs.controller.clone(),
+            format!("{mebibytes:.1}"),
+            format!("{milliseconds:.1}"),
+            writes.to_string(),
+        ]
     }));
     align(&rows)
 }
@@ -112,7 +124,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{figures, paced, tally};
     use crate::goals::goals as compare;
-    use crate::report::{Idle, Memory, Settings};
+    use crate::report::{Idle, Needs, Settings};
     use crate::writer::Kind;
 
     fn report() -> Report {
@@ -127,7 +139,11 @@ mod tests {
             paced: paced(0.6),
             writers,
             idle: Idle { seconds: 60, writes: tally(0, 3) },
-            memory: vec![Memory { controller: "score-orchestrator".to_owned(), bytes: 20 << 20 }],
+            needs: vec![Needs {
+                controller: "score-orchestrator".to_owned(),
+                memory_bytes: 20 << 20,
+                cpu_seconds: 1.5,
+            }],
         }
     }
 
@@ -147,7 +163,7 @@ mod tests {
             "ready per second 30.0 20.0 16.0",
             "not Kubernetes' own 2.00 8.00 8.00",
             "p50 at 10.0 created per second 0.30 - 0.60",
-            "score-orchestrator 20.0 3",
+            "score-orchestrator 20.0 15.0 3",
         ] {
             assert!(lines.contains(&line.to_owned()), "{line} is not in:\n{text}");
         }

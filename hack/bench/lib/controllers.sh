@@ -6,11 +6,12 @@ RUNNING=() # name=pid of each controller
 
 # Namespace, rights and flags are the charts'; no pod is.
 install_charts() {
-  local chart
+  local chart flags
+  read -r -a flags <<<"${BENCH_HELM_FLAGS:-}"
   kubectl create namespace "$SYSTEM_NAMESPACE" >/dev/null
   kubectl create namespace "$WORKLOAD_NAMESPACE" >/dev/null
   install_chart crds
-  for chart in "${CONTROLLERS[@]}"; do install_chart "$chart" --set replicas=0; done
+  for chart in "${CONTROLLERS[@]}"; do install_chart "$chart" --set replicas=0 "${flags[@]}"; done
   # The client's own requests queue as everybody's: an administrator's would pass them by.
   kubectl create serviceaccount score-bench --namespace="$SYSTEM_NAMESPACE" >/dev/null
   kubectl create clusterrolebinding score-bench --clusterrole=cluster-admin \
