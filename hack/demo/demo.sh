@@ -3,8 +3,7 @@
 #
 #   demo.sh                                                     a Kubernetes on this machine
 #   CLUSTER=current IMAGE_REGISTRY=REGISTRY/TEAM demo.sh        the current kubeconfig context
-set -Eeuo pipefail
-trap 'echo "stopped, because this failed: $BASH_COMMAND" >&2' ERR
+set -euo pipefail
 
 DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."
@@ -17,19 +16,21 @@ done
 
 LOG_DIR=$PWD/target/demo-logs
 
+on_exit() {
+  local status=$?
+  [ "$status" = 0 ] \
+    || say "The demo is not complete. What its steps said is in $LOG_DIR; 'make demo' again goes on from here."
+}
+
 say_next() {
-  local setup=''
+  printf '\nBoth Workloads are Ready. To try next:\n\n'
   # shellcheck disable=SC2016 # for the user's shell
-  [ "$CLUSTER" = current ] || setup='  eval "$(hack/cluster/cluster env)"                 # kubectl for this cluster'
+  [ "$CLUSTER" = current ] || printf '  eval "$(hack/cluster/cluster env)"   # kubectl for this cluster\n'
   cat <<TEXT
-
-Both Workloads are Ready. To try next:
-
-$setup
-  kubectl get workload                                # what a developer sees
+  kubectl get workload                 # what a developer sees
   kubectl describe workload node-postgres-app
-  kubectl get resourceclaim.score.dev,workloadplan,workloadexposure    # what is behind it
-  kubectl --namespace $SYSTEM_NAMESPACE get pods                 # the controllers
+  kubectl get resourceclaim.score.dev,workloadplan,workloadexposure   # what is behind it
+  kubectl get pods --namespace $SYSTEM_NAMESPACE   # the controllers
 
 The guide goes on from here: docs/getting-started.md. To remove everything: make demo-down${1:-}
 TEXT
@@ -39,6 +40,7 @@ main() {
   local workload
   check_config
   mkdir -p "$LOG_DIR"
+  trap on_exit EXIT
   check_machine
   install_tools
   build_images

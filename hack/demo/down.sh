@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Removes what demo.sh has made, for the same CLUSTER.
-set -Eeuo pipefail
-trap 'echo "stopped, because this failed: $BASH_COMMAND" >&2' ERR
+set -euo pipefail
 
 DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."
@@ -15,7 +14,7 @@ done
 LOG_DIR=$PWD/target/demo-logs
 
 remove_from_current_cluster() {
-  say "using the kubeconfig context $(current_context)"
+  check_current_cluster
   hack/tools/install.sh helm
   use_cluster
   delete_examples

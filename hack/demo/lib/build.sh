@@ -9,7 +9,7 @@ check_machine() {
       hack/deps.sh
       ;;
     current)
-      require_command kubectl "https://kubernetes.io/docs/tasks/tools"
+      check_current_cluster
       check_build_machine
       ;;
   esac

@@ -2,16 +2,27 @@
 # Which cluster the commands that follow talk to.
 
 start_cluster() {
-  case $CLUSTER in
-    local) hack/cluster/cluster up ;;
-    current) say "using the kubeconfig context $(current_context)" ;;
-  esac
+  [ "$CLUSTER" = current ] || hack/cluster/cluster up
   use_cluster
 }
 
 current_context() {
   kubectl config current-context 2>/dev/null \
     || die "CLUSTER=current: there is no current kubeconfig context; choose one: kubectl config use-context NAME"
+}
+
+# Before minutes are spent on building for it.
+check_current_cluster() {
+  local context
+  require_command kubectl "https://kubernetes.io/docs/tasks/tools"
+  context=$(current_context)
+  say "using the kubeconfig context $context"
+  check_answer
+}
+
+check_answer() {
+  kubectl version --request-timeout=10s >/dev/null 2>"$LOG_DIR/api-server.log" \
+    || die "the cluster does not answer: $(tail -n 1 "$LOG_DIR/api-server.log")"
 }
 
 # Sets KUBECONFIG and PATH for everything that follows.
@@ -21,9 +32,8 @@ use_cluster() {
     local)
       settings=$(hack/cluster/cluster env)
       eval "$settings"
+      check_answer
       ;;
     current) PATH=$PATH:$SCORE_CACHE_DIR/bin ;;
   esac
-  kubectl version >/dev/null 2>"$LOG_DIR/api-server.log" \
-    || die "the cluster does not answer: $(cat "$LOG_DIR/api-server.log")"
 }

@@ -78,6 +78,7 @@ YAML
 
 delete_examples() {
   local workload
+  kubectl get customresourcedefinition workloads.score.dev >/dev/null 2>&1 || return 0
   for workload in $(example_names); do
     kubectl delete "$workload" >&2
     # What it caused goes with it; the database by its provisioner, which must still run then.
