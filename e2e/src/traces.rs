@@ -1,15 +1,15 @@
 //! What the controllers export by OTLP: a collector of the test's own, run beside the API server of the local cluster,
 //! where pods reach it.
 
-use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdin};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use crate::wait::{PATIENCE, until_there};
 use crate::{Result, controllers, kubectl, node};
@@ -18,7 +18,7 @@ use crate::{Result, controllers, kubectl, node};
 const ADDRESS: &str = "10.250.0.1:4317";
 const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// A span as the collector writes it down, one JSON line each.
+/// A span as the collector prints it, one JSON line each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Span {
     /// The `service.name` of whoever made it.
@@ -33,7 +33,7 @@ pub struct Span {
 
 /// A collector that runs until it is dropped.
 pub struct Collector {
-    spans: PathBuf,
+    spans: Arc<Mutex<Vec<Span>>>,
     _process: Child,
     // The collector ends with its standard input, so that none is left behind whatever becomes of the test.
     _stdin: Option<ChildStdin>,
@@ -45,32 +45,29 @@ impl Collector {
     /// # Errors
     /// It does not start, or the cluster under test is not the local one.
     pub async fn start(binary: &str) -> Result<Self> {
-        let spans = std::env::temp_dir().join(format!("score-e2e-spans-{:08x}.jsonl", rand::random::<u32>()));
         let mut command = node::command_in("control-plane")?;
-        command.arg(binary).args(["--listen", ADDRESS, "--output"]).arg(&spans);
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        command.args([binary, "--listen", ADDRESS]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.kill_on_drop(true).spawn()?;
         let stdin = process.stdin.take();
-        let stdout = process.stdout.take().context("no output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).await?;
-        ensure!(line.starts_with("listening"), "the collector did not start: {line}");
+        let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+        let first = lines.next_line().await?.unwrap_or_default();
+        ensure!(first.starts_with("listening"), "the collector did not start: {first}");
+        let spans = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(collect(lines, spans.clone()));
         Ok(Self { spans, _process: process, _stdin: stdin })
     }
 
     /// All spans that have arrived.
-    ///
-    /// # Errors
-    /// The collector's file cannot be read.
-    pub fn spans(&self) -> Result<Vec<Span>> {
-        let text = std::fs::read_to_string(&self.spans)?;
-        // The last line may be half written.
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    pub fn spans(&self) -> Vec<Span> {
+        self.spans.lock().map(|spans| spans.clone()).unwrap_or_default()
     }
 }
 
-impl Drop for Collector {
-    fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.spans));
+async fn collect(mut lines: Lines<BufReader<ChildStdout>>, spans: Arc<Mutex<Vec<Span>>>) {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let (Ok(span), Ok(mut spans)) = (serde_json::from_str(&line), spans.lock()) {
+            spans.push(span);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! No secret value leaves its Secret.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use api_types::Workload;
 use e2e::secrets::{self, Haystack, Needle};
 use e2e::traces::{self, Collector, Span};
@@ -17,7 +17,7 @@ const APP: &str = "node-postgres-app";
 async fn the_search_finds_a_planted_value_in_every_kind_of_place() -> Result {
     with_namespace("planted", async |context: Context| {
         let value = format!("planted-{:032x}", rand::random::<u128>());
-        context.apply(&places(&value)).await?;
+        context.apply(&places(&context.namespace, &value)).await?;
         prints(&context, &value).await?;
         let exempt = BTreeSet::from(["own".to_owned()]);
         let found = secrets::search(&context, &[Needle::new("it", &value)], &exempt).await?;
@@ -47,7 +47,7 @@ async fn prints(context: &Context, value: &str) -> Result {
     Ok(())
 }
 
-fn places(value: &str) -> String {
+fn places(namespace: &str, value: &str) -> String {
     format!(
         "
 {{apiVersion: v1, kind: ConfigMap, metadata: {{name: plain}}, data: {{url: 'postgres://user:{value}@host/db'}}}}
@@ -73,7 +73,7 @@ type: Normal
 note: 'failed to log in with {value}'
 reportingController: e2e
 reportingInstance: e2e
-regarding: {{apiVersion: v1, kind: ConfigMap, name: plain}}
+regarding: {{apiVersion: v1, kind: ConfigMap, name: plain, namespace: {namespace}}}
 "
     )
 }
@@ -122,18 +122,29 @@ async fn live_through_everything(context: &Context) -> Result {
     Ok(())
 }
 
-/// Waits for spans of every controller, and for a trace that runs through all of them.
+/// Waits until a trace has run from the orchestrator through each of the others, and gives all spans.
 async fn all_have_reported(collector: &Collector) -> Result<Vec<Span>> {
-    wait::eventually("one trace runs through all three controllers", wait::PATIENCE, async || {
-        let spans = collector.spans()?;
-        let services_of = |trace: &str| -> BTreeSet<String> {
-            spans.iter().filter(|span| span.trace == trace).map(|span| span.service.clone()).collect()
-        };
-        let all = BTreeSet::from(controllers::NAMES.map(str::to_owned));
-        let runs_through = spans.iter().any(|span| services_of(&span.trace).is_superset(&all));
-        Ok(runs_through.then(|| spans.clone()))
+    let runs_through = |traces: &BTreeMap<&str, BTreeSet<&str>>, name: &str| {
+        traces.values().any(|services| services.contains("score-orchestrator") && services.contains(name))
+    };
+    let waiting = wait::eventually("a trace runs through every controller", wait::PATIENCE, async || {
+        let spans = collector.spans();
+        let traces = services_by_trace(&spans);
+        Ok(controllers::NAMES.iter().all(|name| runs_through(&traces, name)).then(|| spans.clone()))
+    });
+    waiting.await.with_context(|| {
+        let spans = collector.spans();
+        let seen: BTreeSet<_> = services_by_trace(&spans).into_values().collect();
+        format!("{} spans, in traces through {seen:?}", spans.len())
     })
-    .await
+}
+
+fn services_by_trace(spans: &[Span]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut traces = BTreeMap::<_, BTreeSet<_>>::new();
+    for span in spans {
+        traces.entry(span.trace.as_str()).or_default().insert(span.service.as_str());
+    }
+    traces
 }
 
 #[tokio::test]

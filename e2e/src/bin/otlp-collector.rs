@@ -1,9 +1,7 @@
-//! Takes traces by OTLP over gRPC and writes each span down as a line of JSON, for the tests to look at.
+//! Takes traces by OTLP over gRPC and prints each span as a line of JSON, for the tests to look at.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Mutex;
 
 use clap::Parser;
 use e2e::traces::Span;
@@ -18,20 +16,15 @@ use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use tokio::io::AsyncReadExt as _;
 use tonic::{Request, Response, Status};
 
-/// Writes the spans that it is sent into a file, until its standard input ends.
+/// Prints the spans that it is sent, until its standard input ends.
 #[derive(Parser)]
 struct Args {
     /// Where to listen.
     #[arg(long)]
     listen: SocketAddr,
-    /// The file, one span a line.
-    #[arg(long)]
-    output: PathBuf,
 }
 
-struct Collector {
-    output: Mutex<std::fs::File>,
-}
+struct Collector;
 
 #[tonic::async_trait]
 impl TraceService for Collector {
@@ -41,8 +34,7 @@ impl TraceService for Collector {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let lines: String =
             request.into_inner().resource_spans.into_iter().flat_map(spans).map(line).collect();
-        let mut output = self.output.lock().map_err(|error| Status::internal(error.to_string()))?;
-        output.write_all(lines.as_bytes()).map_err(|error| Status::internal(error.to_string()))?;
+        std::io::stdout().write_all(lines.as_bytes()).map_err(|error| Status::internal(error.to_string()))?;
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -71,12 +63,11 @@ fn spans(of_resource: ResourceSpans) -> Vec<Span> {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let output = Mutex::new(std::fs::File::options().create(true).append(true).open(&args.output)?);
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
     println!("listening on {}", args.listen);
     tonic::transport::Server::builder()
-        .add_service(TraceServiceServer::new(Collector { output }))
+        .add_service(TraceServiceServer::new(Collector))
         .serve_with_incoming_shutdown(incoming, input_ends())
         .await?;
     Ok(())
