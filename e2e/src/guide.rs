@@ -97,28 +97,16 @@ pub async fn run(page: &str, folder: &Path, within: Duration) -> Result {
 }
 
 async fn session(commands: &[&Block], folder: &Path, outputs: &mut Vec<String>) -> Result {
-    let script: String = commands.iter().map(|block| format!("echo {MARK}\n{}\n", block.text)).collect();
-    let mut bash = Command::new("bash");
-    // A user's shell knows nothing of the cargo and make that run this.
-    let of_cargo = |name: &String| {
-        name.starts_with("CARGO") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str())
-    };
-    for name in
-        std::env::vars().map(|(name, _)| name).filter(|name| of_cargo(name) || name.starts_with("MAKE"))
-    {
-        bash.env_remove(name);
-    }
-    let mut bash = bash
-        .args(["-c", &format!("exec 2>&1\nset -euo pipefail\n{script}")])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mark = format!("printf '\\n{MARK}\\n'\n");
+    let script: String = commands.iter().map(|block| format!("{mark}{}\n", block.text)).collect();
+    let mut bash = bash(&(script + &mark), folder).spawn()?;
     let mut lines = BufReader::new(bash.stdout.take().context("no output")?).lines();
     while let Some(line) = lines.next_line().await? {
         if line.starts_with(MARK) {
-            let block = commands.get(outputs.len()).context("more output than blocks")?;
+            if let Some(ended) = outputs.last_mut() {
+                without_separator(ended);
+            }
+            let Some(block) = commands.get(outputs.len()) else { break };
             outputs.push(String::new());
             block.text.lines().for_each(|command| println!("$ {command}"));
         } else if let Some(output) = outputs.last_mut() {
@@ -129,6 +117,32 @@ async fn session(commands: &[&Block], folder: &Path, outputs: &mut Vec<String>) 
     let status = bash.wait().await?;
     ensure!(status.success(), "the command ended with {status}");
     Ok(())
+}
+
+/// A shell as a user's, which knows nothing of the cargo and make that run this.
+fn bash(script: &str, folder: &Path) -> Command {
+    let mut bash = Command::new("bash");
+    let kept = ["CARGO_HOME", "CARGO_TARGET_DIR"];
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if (name.starts_with("CARGO") && !kept.contains(&name.as_str())) || name.starts_with("MAKE") {
+            bash.env_remove(name);
+        }
+    }
+    bash.args(["-c", &format!("exec 2>&1\nset -euo pipefail\n{script}")])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    bash
+}
+
+/// Takes off the line break that stands before each mark: a mark has a line of its own also after output that ends in
+/// the middle of one.
+fn without_separator(output: &mut String) {
+    if output == "\n" || output.ends_with("\n\n") {
+        output.pop();
+    }
 }
 
 fn compare_all(blocks: &[Block], outputs: &[String]) -> Result {
@@ -204,6 +218,12 @@ mod tests {
     #[tokio::test]
     async fn all_blocks_run_in_one_session() {
         run(PAGE, Path::new("/"), Duration::from_secs(10)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn output_without_a_line_break_at_its_end_belongs_to_its_block() {
+        let page = "```sh\nprintf one\n```\n\n```console\none\n```\n\n```sh\ntrue\n```\n\n```sh\nprintf 'two\\n\\n'\n```\n\n```console\ntwo\n\n```\n";
+        run(page, Path::new("/"), Duration::from_secs(10)).await.unwrap();
     }
 
     #[tokio::test]
