@@ -48,6 +48,10 @@ async fn controllers_that_are_killed_at_any_moment_make_no_difference() -> Resul
         })
         .await?;
         println!("killed: {}", killer.kills.join(", "));
+        ensure!(
+            killer.kills.iter().any(|kill| kill.ends_with("(process)")),
+            "no process was killed where it ran"
+        );
         killer.all_are_back().await
     })
     .await
