@@ -63,10 +63,20 @@ impl Orchestrator {
     /// If the API server could not be written to. What stands in the Workload's own way is no error but its status.
     pub async fn reconcile(&self, workload: &Workload, trace: &TraceMetadata) -> Result<Action, Error> {
         let world = dereference(&self.caches, workload);
+        let span = span(workload, &world);
+        self.settle(workload, world, trace).instrument(span).await
+    }
+
+    async fn settle(
+        &self,
+        workload: &Workload,
+        world: World,
+        trace: &TraceMetadata,
+    ) -> Result<Action, Error> {
         let built = build(workload, validate(workload), &self.platform, &world);
         let world = apply(&self.applier, &self.caches, &world, &built).await?;
-        let status =
-            status::compute(workload.status.as_ref(), findings(workload, built, &world), Timestamp::now());
+        let findings = findings(workload, built, &world);
+        let status = status::compute(workload.status.as_ref(), findings, Timestamp::now());
         if update_status(&self.applier, &self.caches, workload, &status).await?
             && let Some(event) = event_for(workload.status.as_ref(), &status)
         {
@@ -74,20 +84,15 @@ impl Orchestrator {
         }
         Ok(Action::await_change())
     }
+}
 
-    /// Continues the trace of the plan that was made of this very version, from the Workload to Ready.
-    fn span(&self, workload: &Workload) -> Span {
-        let mut carrier = workload.clone();
-        let plan = self.caches.plans.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
-        let plan =
-            plan.filter(|plan| Some(plan.spec.observed_workload_generation) == workload.metadata.generation);
-        if let Some(traceparent) =
-            plan.and_then(|plan| plan.annotations().get(ANNOTATION_TRACEPARENT).cloned())
-        {
-            carrier.annotations_mut().insert(ANNOTATION_TRACEPARENT.to_owned(), traceparent);
-        }
-        reconcile_span(DEFINITION.name, &carrier)
+/// The span of a pass. It continues the trace that the version at hand has begun.
+fn span(workload: &Workload, world: &World) -> Span {
+    let mut carrier = workload.clone();
+    if let Some(traceparent) = world.traceparent(workload) {
+        carrier.annotations_mut().insert(ANNOTATION_TRACEPARENT.to_owned(), traceparent.to_owned());
     }
+    reconcile_span(DEFINITION.name, &carrier)
 }
 
 /// What the pass found, for the status. `world` is what is there after it.
@@ -120,8 +125,7 @@ impl Context for Orchestrator {
         let newest =
             self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
         let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
-        let span = self.span(&newest);
-        self.reconcile(&newest, trace).instrument(span).await.map(Some)
+        self.reconcile(&newest, trace).await.map(Some)
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api_types::{ResourceClaim, Workload, WorkloadExposure, WorkloadPlan, metadata::claim_name};
-use kube::ResourceExt as _;
+use api_types::{
+    ResourceClaim, Workload, WorkloadExposure, WorkloadPlan,
+    metadata::{ANNOTATION_TRACEPARENT, claim_name},
+};
+use kube::{Resource, ResourceExt as _};
 
 use crate::{caches::Caches, status::Answer};
 
@@ -25,6 +28,26 @@ impl World {
     }
 }
 
+impl World {
+    /// The trace of this version of `workload`, from Workload to Ready: that of the plan made of it, or, before there
+    /// is any plan, that of its claims. A later version begins a trace of its own.
+    pub fn traceparent(&self, workload: &Workload) -> Option<&str> {
+        let Some(plan) = &self.plan else {
+            let mut mine = self
+                .claims
+                .values()
+                .filter(|claim| Some(&claim.spec.workload_ref.uid) == workload.metadata.uid.as_ref());
+            return mine.find_map(|claim| traceparent_of(&**claim));
+        };
+        let current = Some(plan.spec.observed_workload_generation) == workload.metadata.generation;
+        current.then(|| traceparent_of(&**plan)).flatten()
+    }
+}
+
+fn traceparent_of<K: Resource>(object: &K) -> Option<&str> {
+    object.annotations().get(ANNOTATION_TRACEPARENT).map(String::as_str)
+}
+
 /// Looks everything up in the caches.
 pub fn dereference(caches: &Caches, workload: &Workload) -> World {
     let (name, namespace) = (workload.name_any(), workload.namespace().unwrap_or_default());
@@ -39,5 +62,58 @@ pub fn dereference(caches: &Caches, workload: &Workload) -> World {
         claims: mine.into_iter().chain(in_the_way).map(|claim| (claim.name_any(), claim)).collect(),
         plan: caches.plans.get(&namespace, &name),
         exposure: caches.exposures.get(&namespace, &name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn traced(mut object: Value, traceparent: &str) -> Value {
+        object["metadata"]["annotations"] = json!({ANNOTATION_TRACEPARENT: traceparent});
+        object
+    }
+
+    fn workload(generation: i64) -> Workload {
+        let mut workload = Workload::new("shop", api_types::WorkloadSpec::default());
+        (workload.metadata.uid, workload.metadata.generation) = (Some("uid".into()), Some(generation));
+        workload
+    }
+
+    fn claims() -> World {
+        let spec = json!({
+            "workloadRef": {"name": "shop", "uid": "uid"}, "key": "db", "type": "postgres", "class": "default",
+            "provisioner": "p", "deprovisionPolicy": "Delete",
+        });
+        let claim = traced(json!({"metadata": {"name": "shop-db"}, "spec": spec}), "of-claim");
+        let claim: ResourceClaim = serde_json::from_value(claim).unwrap();
+        World { claims: [("shop-db".to_owned(), Arc::new(claim))].into(), ..World::default() }
+    }
+
+    fn planned() -> World {
+        let spec = json!({
+            "workloadRef": {"name": "shop", "uid": "uid"}, "observedWorkloadGeneration": 1, "runtimeClass": "r",
+            "backendId": "b", "template": {"kind": "manifests"}, "containers": {},
+        });
+        let plan = traced(json!({"metadata": {"name": "shop"}, "spec": spec}), "of-plan");
+        World { plan: Some(Arc::new(serde_json::from_value(plan).unwrap())), ..claims() }
+    }
+
+    #[test]
+    fn before_there_is_a_plan_the_trace_is_that_of_the_claims() {
+        assert_eq!(claims().traceparent(&workload(1)), Some("of-claim"));
+        assert_eq!(World::default().traceparent(&workload(1)), None);
+    }
+
+    #[test]
+    fn the_trace_of_a_version_is_that_of_its_plan() {
+        assert_eq!(planned().traceparent(&workload(1)), Some("of-plan"));
+    }
+
+    #[test]
+    fn a_new_version_begins_a_trace_of_its_own() {
+        assert_eq!(planned().traceparent(&workload(2)), None);
     }
 }
