@@ -122,15 +122,13 @@ async fn live_through_everything(context: &Context) -> Result {
     Ok(())
 }
 
-/// Waits until a trace has run from the orchestrator through each of the others, and gives all spans.
+/// Waits until one trace has run through all controllers, from the Workload to Ready, and gives all spans.
 async fn all_have_reported(collector: &Collector) -> Result<Vec<Span>> {
-    let runs_through = |traces: &BTreeMap<&str, BTreeSet<&str>>, name: &str| {
-        traces.values().any(|services| services.contains("score-orchestrator") && services.contains(name))
-    };
+    let runs_through_all =
+        |services: &BTreeSet<&str>| controllers::NAMES.iter().all(|name| services.contains(name));
     let waiting = wait::eventually("a trace runs through every controller", wait::PATIENCE, async || {
         let spans = collector.spans();
-        let traces = services_by_trace(&spans);
-        Ok(controllers::NAMES.iter().all(|name| runs_through(&traces, name)).then(|| spans.clone()))
+        Ok(services_by_trace(&spans).values().any(runs_through_all).then(|| spans.clone()))
     });
     waiting.await.with_context(|| {
         let spans = collector.spans();
