@@ -14,10 +14,23 @@ use crate::{Result, cluster, kubectl};
 /// # Errors
 /// The cluster under test is not the local one.
 pub fn command_in(machine: &str) -> Result<Command> {
+    cluster_command("in", machine)
+}
+
+/// A program of this machine that will run in the network of a machine of the local cluster. It sees its own files,
+/// wherever they lie: folders such as /tmp are each machine's own.
+///
+/// # Errors
+/// The cluster under test is not the local one.
+pub fn command_in_network_of(machine: &str) -> Result<Command> {
+    cluster_command("net", machine)
+}
+
+fn cluster_command(verb: &str, machine: &str) -> Result<Command> {
     let folder = cluster::local_state()?;
     let name = folder.file_name().unwrap_or_default().to_os_string();
     let mut command = Command::new(cluster::repository().join(Path::new("hack/cluster/cluster")));
-    command.env("CLUSTER_NAME", name).env("CLUSTER_DIR", &folder).args(["in", machine]);
+    command.env("CLUSTER_NAME", name).env("CLUSTER_DIR", &folder).args([verb, machine]);
     Ok(command)
 }
 

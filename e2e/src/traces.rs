@@ -45,7 +45,7 @@ impl Collector {
     /// # Errors
     /// It does not start, or the cluster under test is not the local one.
     pub async fn start(binary: &str) -> Result<Self> {
-        let mut command = node::command_in("control-plane")?;
+        let mut command = node::command_in_network_of("control-plane")?;
         command.args([binary, "--listen", ADDRESS]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.kill_on_drop(true).spawn()?;
         let stdin = process.stdin.take();
