@@ -89,10 +89,7 @@ fn in_words(errors: &[FieldError]) -> String {
 
 /// What is there of an invalid Workload goes on, so it is still told.
 fn known_so_far(workload: &Workload, world: &World) -> Vec<ClaimSummary> {
-    let mine = world
-        .claims
-        .values()
-        .filter(|claim| Some(&claim.spec.workload_ref.uid) == workload.metadata.uid.as_ref());
+    let mine = world.claims_of(workload.metadata.uid.as_deref());
     mine.map(|claim| status::summary_of(&claim.spec.key, claim)).collect()
 }
 
@@ -237,10 +234,8 @@ fn object_meta(workload: &Workload, valid: &ValidWorkload) -> ObjectMeta {
 /// that runs may still use them.
 fn obsolete(valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
     let rolled_out = is_current(valid, world) && world.answer().is_some_and(|answer| answer.is_ready());
-    let unused = world.claims.values().filter(|claim| {
-        claim.spec.workload_ref.uid == valid.uid
-            && claim.metadata.deletion_timestamp.is_none()
-            && !valid.resources.contains_key(claim.spec.key.as_str())
+    let unused = world.claims_of(Some(&valid.uid)).filter(|claim| {
+        claim.metadata.deletion_timestamp.is_none() && !valid.resources.contains_key(claim.spec.key.as_str())
     });
     unused.filter(|_| rolled_out).cloned().collect()
 }

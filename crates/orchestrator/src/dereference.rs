@@ -29,15 +29,18 @@ impl World {
 }
 
 impl World {
+    /// The claims that were made for the Workload of this uid; none for a Workload that has no uid yet.
+    pub fn claims_of(&self, uid: Option<&str>) -> impl Iterator<Item = &Arc<ResourceClaim>> {
+        self.claims.values().filter(move |claim| Some(claim.spec.workload_ref.uid.as_str()) == uid)
+    }
+
     /// The trace of this version of `workload`, from Workload to Ready: that of the plan made of it, or, before there
     /// is any plan, that of its claims. A later version begins a trace of its own.
     pub fn traceparent(&self, workload: &Workload) -> Option<&str> {
         let Some(plan) = &self.plan else {
-            let mut mine = self
-                .claims
-                .values()
-                .filter(|claim| Some(&claim.spec.workload_ref.uid) == workload.metadata.uid.as_ref());
-            return mine.find_map(|claim| traceparent_of(&**claim));
+            return self
+                .claims_of(workload.metadata.uid.as_deref())
+                .find_map(|claim| traceparent_of(&**claim));
         };
         let current = Some(plan.spec.observed_workload_generation) == workload.metadata.generation;
         current.then(|| traceparent_of(&**plan)).flatten()
