@@ -11,11 +11,13 @@ image_name() { echo "localhost/score/$1:dev"; }
 image_archive() { echo "$IMAGES_DIR/$1.tar"; }
 
 # run_buildah SCRATCH ARG…: buildah with a storage of its own below SCRATCH, so that
-# nothing of a build stays behind. chroot isolation and the vfs driver work where
+# nothing of a build stays behind, its temporary files included: by default they lie in
+# /var/tmp, which not every machine has. chroot isolation and the vfs driver work where
 # containers and overlays cannot be nested.
 run_buildah() {
   local scratch=$1
   shift
-  BUILDAH_ISOLATION=chroot buildah --storage-driver vfs \
+  mkdir -p "$scratch/tmp"
+  TMPDIR=$scratch/tmp BUILDAH_ISOLATION=chroot buildah --storage-driver vfs \
     --root "$scratch/storage" --runroot "$scratch/run" "$@"
 }
