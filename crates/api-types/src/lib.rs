@@ -28,8 +28,8 @@ pub use claim::{
 pub use exposure::{Exposure, ExposureScope, WorkloadExposure, WorkloadExposureSpec, WorkloadExposureStatus};
 pub use json::OpenObject;
 pub use plan::{
-    PlanClaim, PlanContainer, Segment, Template, TemplateKind, Text, WorkloadPlan, WorkloadPlanSpec,
-    WorkloadRef,
+    PlanClaim, PlanContainer, PlanFile, PlanVolume, Segment, Template, TemplateKind, Text, WorkloadPlan,
+    WorkloadPlanSpec, WorkloadRef,
 };
 pub use vocabulary::{ClaimPhase, ConditionType, Reason};
 pub use workload::{

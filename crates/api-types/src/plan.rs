@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{ContainerResources, OpenObject, Probe, SecretKeyRef, Service};
+use crate::{BeforeCondition, ContainerResources, OpenObject, Probe, SecretKeyRef, Service};
 
 /// A Workload with every placeholder resolved, for the runtime that `spec.runtimeClass` names. Written by the
 /// orchestrator; it has no status, the answer is the WorkloadExposure of the same name. A runtime reads plans alone
@@ -42,6 +42,10 @@ pub struct WorkloadPlanSpec {
     pub backend_id: String,
     /// What the platform configured for the backend.
     pub template: Template,
+    /// The Workload's annotations that are meant for what runs it: not those of this API's own, and not those that
+    /// tools keep for themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// The containers by name.
     pub containers: BTreeMap<String, PlanContainer>,
     /// The ports on which the Workload serves.
@@ -72,7 +76,8 @@ pub struct Template {
     /// The template; absent for the runtime's own.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub ref_: Option<String>,
-    /// Values for the template.
+    /// Values for the template: the platform's defaults, then what the Workload's own annotations ask for, then
+    /// `claims.<key>.<output>`; the later wins. A secret output is `{secretKeyRef: {name, key}}`, never text.
     #[serde(default, skip_serializing_if = "OpenObject::is_empty")]
     pub values: OpenObject,
 }
@@ -104,6 +109,16 @@ pub struct PlanContainer {
     /// The environment by variable name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Text>,
+    /// Files by target path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, PlanFile>,
+    /// Volumes by mount path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: BTreeMap<String, PlanVolume>,
+    /// The containers that this one runs before, by name, and what it must have reached for them to start. There is
+    /// no cycle, and every name is one of the plan's containers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<String, BeforeCondition>,
     /// Compute resources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ContainerResources>,
@@ -113,6 +128,39 @@ pub struct PlanContainer {
     /// When to send requests to the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readiness_probe: Option<Probe>,
+}
+
+/// A file in a container: exactly one of `content` and `binaryContent`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanFile {
+    /// The text, with every placeholder resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Text>,
+    /// The bytes, in standard base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary_content: Option<String>,
+    /// The access mode as octal digits, such as `0644`; the runtime's choice where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+}
+
+/// A volume in a container: a resource of the Workload, mounted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanVolume {
+    /// The name under which the Workload declares the resource.
+    pub claim: String,
+    /// The resource's outputs that are no secrets. What they have to be is between the provisioner and the runtime: on
+    /// Kubernetes `source` (a volume source of a pod), or `claimSpec` (the spec of a volume claim for each instance).
+    #[serde(default, skip_serializing_if = "OpenObject::is_empty")]
+    pub outputs: OpenObject,
+    /// A relative path inside the volume; the whole volume where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Whether the container may not write.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
 }
 
 /// A claim whose outputs the plan was made with.
@@ -129,6 +177,10 @@ pub struct PlanClaim {
     /// The revision of the outputs that the plan was made with: whatever uses them must be renewed when it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs_revision: Option<String>,
+    /// Where the claim makes the Workload reachable from outside: the output `url` of a `route` or `dns` resource. The
+    /// runtime reports it among the exposures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A string of the Workload after its placeholders were resolved: plain text, or, where it needs a secret output, a

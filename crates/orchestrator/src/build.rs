@@ -180,6 +180,7 @@ fn plan(
             type_: resource.type_.to_string(),
             class: resource.class.to_string(),
             outputs_revision: dependency.revision.clone(),
+            url: None,
         })
     });
     let ports: Vec<_> = valid.ports.iter().map(|port| port.to_api()).collect();
@@ -189,6 +190,7 @@ fn plan(
         runtime_class: backend.runtime_class.clone(),
         backend_id: backend.id.clone(),
         template: backend.template.clone(),
+        annotations: BTreeMap::new(),
         containers: containers.collect(),
         service: (!ports.is_empty()).then_some(Service { ports }),
         claims: claims.collect(),
@@ -205,6 +207,7 @@ fn plan_container(container: &ValidContainer, variables: BTreeMap<String, Text>)
         resources: container.compute.to_api(),
         liveness_probe: container.liveness_probe.clone(),
         readiness_probe: container.readiness_probe.clone(),
+        ..PlanContainer::default()
     }
 }
 
