@@ -30,6 +30,19 @@ pub enum Applied<K> {
     Written(K),
 }
 
+/// What became of an object that was to be created.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "what is in the way has to be looked at, and what was written to be recorded"]
+pub enum Created<K> {
+    /// The object as the API server holds it now.
+    Written(K),
+    /// Something has its name already, and was left as it is: look again.
+    InTheWay,
+}
+
+/// A resourceVersion that no object has: the store counts from here on before it holds the first.
+const NEVER: &str = "1";
+
 impl<K> Applied<K> {
     /// The object that the API server answered with, if anything was written.
     pub fn written(self) -> Option<K> {
@@ -55,26 +68,72 @@ impl Applier {
     ///
     /// # Errors
     /// Whatever the API server or the way to it objects to.
-    pub async fn apply<K>(&self, mut desired: K, live: Option<&K>) -> Result<Applied<K>, kube::Error>
+    pub async fn apply<K>(&self, desired: K, live: Option<&K>) -> Result<Applied<K>, kube::Error>
     where
         K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone,
     {
+        self.apply_as(&(), desired, live).await
+    }
+
+    /// As [`Self::apply`], of a kind that is known only at run time.
+    ///
+    /// # Errors
+    /// Whatever the API server or the way to it objects to.
+    pub async fn apply_as<K>(
+        &self,
+        kind: &K::DynamicType,
+        mut desired: K,
+        live: Option<&K>,
+    ) -> Result<Applied<K>, kube::Error>
+    where
+        K: Resource + Serialize + DeserializeOwned + Clone,
+    {
         strip(desired.meta_mut());
-        let content = document(&desired).map_err(kube::Error::SerdeError)?;
-        let digest = digest(&content);
+        let content = document(kind, &desired).map_err(kube::Error::SerdeError)?;
         if let Some(live) = live
-            && live.annotations().get(ANNOTATION_APPLIED) == Some(&digest)
-            && holds(&document(live).map_err(kube::Error::SerdeError)?, &content)
+            && live.annotations().get(ANNOTATION_APPLIED) == Some(&digest(&content))
+            && holds(&document(kind, live).map_err(kube::Error::SerdeError)?, &content)
         {
             return Ok(Applied::Unchanged);
         }
-        desired.annotations_mut().insert(ANNOTATION_APPLIED.to_owned(), digest);
-        if let Some(traceparent) = current_traceparent() {
-            desired.annotations_mut().insert(ANNOTATION_TRACEPARENT.to_owned(), traceparent);
-        }
-        let body = document(&desired).map_err(kube::Error::SerdeError)?;
-        let request = request::apply(&desired, self.field_manager, &body)?;
+        let body = signed(kind, desired.clone(), &content)?;
+        let request = request::apply(kind, &desired, self.field_manager, &body)?;
         self.client.request(request).await.map(Applied::Written)
+    }
+
+    /// Creates `desired` as [`Self::apply`] would, and never touches what has its name already, even if that was made
+    /// only a moment ago: then the answer is [`Created::InTheWay`].
+    ///
+    /// # Errors
+    /// Whatever else the API server or the way to it objects to.
+    pub async fn create<K>(&self, desired: K) -> Result<Created<K>, kube::Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone,
+    {
+        self.create_as(&(), desired).await
+    }
+
+    /// As [`Self::create`], of a kind that is known only at run time.
+    ///
+    /// # Errors
+    /// Whatever else the API server or the way to it objects to.
+    pub async fn create_as<K>(&self, kind: &K::DynamicType, mut desired: K) -> Result<Created<K>, kube::Error>
+    where
+        K: Resource + Serialize + DeserializeOwned + Clone,
+    {
+        strip(desired.meta_mut());
+        let content = document(kind, &desired).map_err(kube::Error::SerdeError)?;
+        let mut body = signed(kind, desired.clone(), &content)?;
+        // A POST would be owned by another field manager than the applies that follow, which then could not remove
+        // what it set. An apply of a version that is not that of the live object is refused; where there is none,
+        // the version is ignored.
+        body["metadata"]["resourceVersion"] = NEVER.into();
+        let request = request::apply(kind, &desired, self.field_manager, &body)?;
+        match self.client.request(request).await {
+            Ok(created) => Ok(Created::Written(created)),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(Created::InTheWay),
+            Err(error) => Err(error),
+        }
     }
 
     /// Applies `desired` as the whole status of `object`, unless it equals `live`'s. It never reaches an object that
@@ -107,13 +166,34 @@ impl Applier {
     /// # Errors
     /// Whatever else the API server or the way to it objects to.
     pub async fn delete<K: Resource<DynamicType = ()>>(&self, object: &K) -> Result<(), kube::Error> {
-        match self.client.request::<Value>(request::delete(object)?).await {
+        self.delete_as(&(), object).await
+    }
+
+    /// As [`Self::delete`], of a kind that is known only at run time.
+    ///
+    /// # Errors
+    /// Whatever else the API server or the way to it objects to.
+    pub async fn delete_as<K: Resource>(&self, kind: &K::DynamicType, object: &K) -> Result<(), kube::Error> {
+        match self.client.request::<Value>(request::delete(kind, object)?).await {
             Ok(_) => Ok(()),
             // The only precondition is the uid, so a conflict says that this name is someone else's by now.
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
             Err(error) => Err(error),
         }
     }
+}
+
+/// The body of an apply of `desired`, with the digest of its `content` and the current trace.
+fn signed<K: Resource + Serialize>(
+    kind: &K::DynamicType,
+    mut desired: K,
+    content: &Value,
+) -> Result<Value, kube::Error> {
+    desired.annotations_mut().insert(ANNOTATION_APPLIED.to_owned(), digest(content));
+    if let Some(traceparent) = current_traceparent() {
+        desired.annotations_mut().insert(ANNOTATION_TRACEPARENT.to_owned(), traceparent);
+    }
+    document(kind, &desired).map_err(kube::Error::SerdeError)
 }
 
 fn status_document<K: Resource<DynamicType = ()>>(object: &K, status: Value) -> Value {

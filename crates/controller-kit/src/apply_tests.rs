@@ -4,6 +4,8 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, Node},
 };
 
+use kube::core::{ApiResource, DynamicObject};
+
 use super::*;
 use crate::testing::TestApiServer;
 
@@ -139,6 +141,57 @@ async fn kinds_without_namespace_are_written_too() {
     let node: Node = serde_json::from_value(json!({"metadata": {"name": "n"}})).unwrap();
     let _ = applier.apply(node, None).await.unwrap();
     assert_eq!(server.writes()[0].path, "/api/v1/nodes/n");
+}
+
+#[tokio::test]
+async fn what_is_created_is_as_if_applied() {
+    let (server, applier) = setup();
+    let Created::Written(created) = applier.create(map(json!({"k": "v", "old": "1"}))).await.unwrap() else {
+        panic!("nothing should be in the way");
+    };
+    assert_ne!(created.metadata.resource_version.as_deref(), Some(NEVER));
+    assert_eq!(server.writes()[0].query["fieldManager"], "score-test");
+    assert_eq!(
+        applier.apply(map(json!({"k": "v", "old": "1"})), Some(&created)).await.unwrap(),
+        Applied::Unchanged
+    );
+    write(&applier, map(json!({"k": "v"})), Some(&created)).await;
+    let stored: ConfigMap = server.get("team", "a").unwrap();
+    assert_eq!(stored.data.unwrap().into_keys().collect::<Vec<_>>(), ["k"]);
+}
+
+#[tokio::test]
+async fn what_somebody_else_made_a_moment_ago_is_not_created_over() {
+    let (server, applier) = setup();
+    let theirs = server.insert(map(json!({"k": "theirs"})));
+    assert_eq!(applier.create(map(json!({"k": "v"}))).await.unwrap(), Created::InTheWay);
+    assert_eq!(server.get::<ConfigMap>("team", "a"), Some(theirs));
+}
+
+#[tokio::test]
+async fn a_refused_creation_is_an_error() {
+    let (server, applier) = setup();
+    server.fail_next(|request| request.is_write(), 403);
+    applier.create(map(json!({}))).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_kind_that_is_known_only_at_run_time_is_created_applied_and_deleted() {
+    let (server, applier) = setup();
+    let kind = ApiResource::erase::<ConfigMap>(&());
+    let object = |data: Value| -> DynamicObject {
+        serde_json::from_value(json!({"metadata": {"name": "a", "namespace": "team"}, "data": data})).unwrap()
+    };
+    let Created::Written(live) = applier.create_as(&kind, object(json!({"k": "v"}))).await.unwrap() else {
+        panic!("nothing should be in the way");
+    };
+    let unchanged = applier.apply_as(&kind, object(json!({"k": "v"})), Some(&live)).await.unwrap();
+    assert_eq!(unchanged, Applied::Unchanged);
+    let live =
+        applier.apply_as(&kind, object(json!({"k": "w"})), Some(&live)).await.unwrap().written().unwrap();
+    assert_eq!(server.get::<ConfigMap>("team", "a").unwrap().data.unwrap()["k"], "w");
+    applier.delete_as(&kind, &live).await.unwrap();
+    assert!(server.list::<ConfigMap>().is_empty());
 }
 
 fn workload() -> Workload {

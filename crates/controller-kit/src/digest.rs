@@ -25,13 +25,14 @@ pub(crate) fn strip(metadata: &mut ObjectMeta) {
 ///
 /// # Errors
 /// If `desired` cannot be JSON, as with a map whose keys are not text.
-pub(crate) fn document<K: Resource<DynamicType = ()> + Serialize>(
+pub(crate) fn document<K: Resource + Serialize>(
+    kind: &K::DynamicType,
     desired: &K,
 ) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(desired)?;
     if let Value::Object(fields) = &mut document {
-        fields.insert("apiVersion".into(), K::api_version(&()).into());
-        fields.insert("kind".into(), K::kind(&()).into());
+        fields.insert("apiVersion".into(), K::api_version(kind).into());
+        fields.insert("kind".into(), K::kind(kind).into());
         fields.remove("status");
         // To server-side apply a null is a claim to the field, not its absence.
         fields.retain(|_, field| !field.is_null());
@@ -56,7 +57,7 @@ mod tests {
 
     fn digest_of(mut map: ConfigMap) -> String {
         strip(&mut map.metadata);
-        digest(&document(&map).unwrap())
+        digest(&document(&(), &map).unwrap())
     }
 
     fn map(value: Value) -> ConfigMap {
@@ -99,7 +100,7 @@ mod tests {
     fn a_document_names_its_kind_and_holds_no_status() {
         let mut workload = Workload::new("web", WorkloadSpec::default());
         workload.status = Some(Default::default());
-        let document = document(&workload).unwrap();
+        let document = document(&(), &workload).unwrap();
         assert_eq!(document["apiVersion"], "score.dev/v1b1");
         assert_eq!(document["kind"], "Workload");
         assert!(document.get("status").is_none());
@@ -110,7 +111,7 @@ mod tests {
     }
 
     fn document_of_node() -> Value {
-        document(&Node::default()).unwrap()
+        document(&(), &Node::default()).unwrap()
     }
 
     #[test]
@@ -120,6 +121,6 @@ mod tests {
             "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"manager": "m"}],
         }}));
         strip(&mut map.metadata);
-        assert_eq!(document(&map).unwrap()["metadata"], json!({"name": "a"}));
+        assert_eq!(document(&(), &map).unwrap()["metadata"], json!({"name": "a"}));
     }
 }

@@ -31,7 +31,7 @@ pub mod testing;
 mod trace;
 mod watch;
 
-pub use apply::{Applied, Applier, owner_reference};
+pub use apply::{Applied, Applier, Created, owner_reference};
 pub use args::{ControlArgs, KitArgs, LeaseArgs, LogArgs, LogFormat, ServerArgs};
 pub use cache::{Cache, CacheClosed};
 pub use client::ApiMetrics;

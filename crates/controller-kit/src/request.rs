@@ -11,9 +11,9 @@ use serde_json::Value;
 type Built = Result<HttpRequest<Vec<u8>>, kube::Error>;
 
 /// A forced server-side apply of `body`, which holds apiVersion, kind and name.
-pub(crate) fn apply<K: Resource<DynamicType = ()>>(object: &K, manager: &str, body: &Value) -> Built {
+pub(crate) fn apply<K: Resource>(kind: &K::DynamicType, object: &K, manager: &str, body: &Value) -> Built {
     let parameters = PatchParams::apply(manager).force();
-    paths(object)
+    paths(kind, object)
         .patch(&object.name_any(), &parameters, &Patch::Apply(body))
         .map_err(kube::Error::BuildRequest)
 }
@@ -21,22 +21,22 @@ pub(crate) fn apply<K: Resource<DynamicType = ()>>(object: &K, manager: &str, bo
 /// Likewise, of the status subresource.
 pub(crate) fn apply_status<K: Resource<DynamicType = ()>>(object: &K, manager: &str, body: &Value) -> Built {
     let parameters = PatchParams::apply(manager).force();
-    paths(object)
+    paths(&(), object)
         .patch_subresource("status", &object.name_any(), &parameters, &Patch::Apply(body))
         .map_err(kube::Error::BuildRequest)
 }
 
 /// A deletion of exactly this object, not of one that has its name by now, along with what it owns.
-pub(crate) fn delete<K: Resource<DynamicType = ()>>(object: &K) -> Built {
+pub(crate) fn delete<K: Resource>(kind: &K::DynamicType, object: &K) -> Built {
     let parameters = DeleteParams {
         // Jobs leave their pods behind unless told not to.
         propagation_policy: Some(PropagationPolicy::Background),
         preconditions: Some(Preconditions { uid: object.uid(), resource_version: None }),
         ..DeleteParams::default()
     };
-    paths(object).delete(&object.name_any(), &parameters).map_err(kube::Error::BuildRequest)
+    paths(kind, object).delete(&object.name_any(), &parameters).map_err(kube::Error::BuildRequest)
 }
 
-fn paths<K: Resource<DynamicType = ()>>(object: &K) -> Request {
-    Request::new(K::url_path(&(), object.namespace().as_deref()))
+fn paths<K: Resource>(kind: &K::DynamicType, object: &K) -> Request {
+    Request::new(K::url_path(kind, object.namespace().as_deref()))
 }

@@ -31,6 +31,7 @@ pub(super) fn answer(kinds: &[Kind], path: &str) -> Answer {
     match segments.as_slice() {
         ["apis"] => Answer::ok(&groups(kinds)),
         ["apis", group, version] => resources(kinds, group, version),
+        ["api", version] => resources(kinds, "", version),
         ["version"] => Answer::ok(&json!({"major": "1", "minor": "36", "gitVersion": "v1.36.0"})),
         _ => Answer::not_found(path),
     }
@@ -55,7 +56,7 @@ fn resources(kinds: &[Kind], group: &str, version: &str) -> Answer {
     if resources.is_empty() {
         return Answer::not_found(group);
     }
-    let version = format!("{group}/{version}");
+    let version = format!("{group}/{version}").trim_start_matches('/').to_owned();
     Answer::ok(
         &json!({"apiVersion": "v1", "kind": "APIResourceList", "groupVersion": version, "resources": resources}),
     )

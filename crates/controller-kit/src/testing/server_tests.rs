@@ -33,7 +33,7 @@ fn code<T: std::fmt::Debug>(result: Result<T, kube::Error>) -> (u16, String) {
 async fn an_object_gets_what_only_the_server_gives() {
     let server = TestApiServer::new();
     let created = maps(&server).create(&PostParams::default(), &map("a")).await.unwrap();
-    assert_eq!(created.resource_version().as_deref(), Some("1"));
+    assert_eq!(created.resource_version().as_deref(), Some("2"));
     assert!(created.uid().is_some() && created.creation_timestamp().is_some());
     assert_eq!(created.metadata.generation, None);
     assert_eq!(server.get("team", "a"), Some(created));

@@ -25,7 +25,7 @@ pub(super) struct Change {
     pub(super) object: Value,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Store {
     objects: BTreeMap<Key, Value>,
     /// What each field manager last applied to each object, the status apart from the rest.
@@ -34,6 +34,19 @@ pub(super) struct Store {
     version: u64,
     /// The newest resourceVersion whose changes are forgotten.
     compacted: u64,
+}
+
+impl Default for Store {
+    /// As etcd does, an empty store counts from 1, so that no object ever has this version.
+    fn default() -> Self {
+        Self {
+            objects: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            changes: Vec::new(),
+            version: 1,
+            compacted: 0,
+        }
+    }
 }
 
 /// What only the server writes.

@@ -140,7 +140,10 @@ fn apply(store: &mut Store, call: &Call, key: &Key) -> Outcome {
         return existing(store, key).map(|object| Answer::ok(&object));
     }
     let base = old.clone().unwrap_or_else(|| json!({}));
-    unchanged_since(&base, &call.body)?;
+    match &old {
+        Some(old) => unchanged_since(old, &call.body)?,
+        None => meant_for_none(&call.body)?,
+    }
     admit(key, &call.body)?;
     let (manager, document) =
         (format!("{manager}/{}", call.path.subresource.as_deref().unwrap_or_default()), document(call));
@@ -178,6 +181,12 @@ fn unchanged_since(old: &Value, new: &Value) -> Result<(), Answer> {
         }
     }
     Ok(())
+}
+
+/// Refuses to create what was meant for an object that exists. A resourceVersion alone, as in the real one, says
+/// nothing where there is no object.
+fn meant_for_none(new: &Value) -> Result<(), Answer> {
+    unchanged_since(&Value::Null, &json!({"metadata": {"uid": new["metadata"]["uid"]}}))
 }
 
 /// `new`, as far as its path may change it: only the status, or all but the status.
