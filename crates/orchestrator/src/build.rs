@@ -3,16 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{
-    ClaimSummary, PlanClaim, PlanContainer, Reason, ResourceClaim, Service, Text, Workload, WorkloadExposure,
+    ClaimSummary, PlanClaim, Reason, ResourceClaim, Service, Workload, WorkloadExposure,
     WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
 };
 use controller_kit::owner_reference;
 use kube::api::ObjectMeta;
 use score_spec::{
-    names::{ContainerName, ResourceKey},
-    project::{Resolution, Unresolved, variables},
-    validate::{FieldError, ValidContainer, ValidWorkload},
+    names::ResourceKey,
+    project::{Containers, Resolution, Unresolved, containers},
+    validate::{FieldError, ValidResource, ValidWorkload},
 };
+use url::Url;
 
 use crate::{
     DEFINITION,
@@ -21,6 +22,11 @@ use crate::{
     platform::{Backend, Platform},
     status::{self, Verdict},
 };
+
+/// Annotations that no plan gets: this API's own, and those that kubectl keeps for itself.
+const KEPT_BACK: [&str; 2] = ["score.dev/", "kubectl.kubernetes.io/"];
+/// The types of resource that make a Workload reachable from outside.
+const REACHING: [&str; 2] = ["dns", "route"];
 
 /// What should be there for a Workload.
 #[derive(Clone, Debug)]
@@ -123,9 +129,9 @@ fn project(
         .filter_map(|(key, dependency)| Some((key.clone(), dependency.outputs.clone()?)))
         .collect();
     let missing: Vec<_> = dependencies.keys().filter(|key| !outputs.contains_key(*key)).collect();
-    match variables(valid, &outputs) {
-        Resolution::Resolved(variables) if missing.is_empty() => {
-            let plan = plan(workload, valid, backend, dependencies, variables);
+    match containers(valid, &outputs) {
+        Resolution::Resolved(containers) if missing.is_empty() => {
+            let plan = plan(workload, valid, backend, dependencies, containers);
             let exposure = exposure(workload, valid, backend);
             Projection::Emitted(Box::new(Emitted { plan, exposure }))
         }
@@ -156,8 +162,7 @@ fn predecessor(valid: &ValidWorkload, world: &World) -> Option<String> {
 }
 
 fn unresolved(references: &[Unresolved], missing: &[&ResourceKey]) -> String {
-    let unused =
-        missing.iter().filter(|key| !references.iter().any(|found| found.cause.reference.resource == ***key));
+    let unused = missing.iter().filter(|key| !references.iter().any(|found| found.cause.resource == ***key));
     let causes = references.iter().map(ToString::to_string);
     let causes = causes.chain(unused.map(|key| format!("spec.resources.{key}: has no outputs yet")));
     format!("One or more required outputs are not resolved. {}.", causes.collect::<Vec<_>>().join("; "))
@@ -168,11 +173,8 @@ fn plan(
     valid: &ValidWorkload,
     backend: &Backend,
     dependencies: &BTreeMap<ResourceKey, Dependency>,
-    mut variables: BTreeMap<ContainerName, BTreeMap<String, Text>>,
+    containers: Containers,
 ) -> WorkloadPlan {
-    let containers = valid.containers.iter().map(|(name, container)| {
-        (name.to_string(), plan_container(container, variables.remove(name).unwrap_or_default()))
-    });
     let claims = dependencies.iter().filter_map(|(key, dependency)| {
         let resource = valid.resources.get(key)?;
         Some(PlanClaim {
@@ -180,7 +182,7 @@ fn plan(
             type_: resource.type_.to_string(),
             class: resource.class.to_string(),
             outputs_revision: dependency.revision.clone(),
-            url: None,
+            url: public_url(resource, dependency),
         })
     });
     let ports: Vec<_> = valid.ports.iter().map(|port| port.to_api()).collect();
@@ -190,25 +192,31 @@ fn plan(
         runtime_class: backend.runtime_class.clone(),
         backend_id: backend.id.clone(),
         template: backend.template.clone(),
-        annotations: BTreeMap::new(),
-        containers: containers.collect(),
+        annotations: annotations(workload),
+        containers,
         service: (!ports.is_empty()).then_some(Service { ports }),
         claims: claims.collect(),
     };
     WorkloadPlan { metadata: object_meta(workload, valid), spec }
 }
 
-fn plan_container(container: &ValidContainer, variables: BTreeMap<String, Text>) -> PlanContainer {
-    PlanContainer {
-        image: container.image.clone(),
-        command: container.command.clone(),
-        args: container.args.clone(),
-        variables,
-        resources: container.compute.to_api(),
-        liveness_probe: container.liveness_probe.clone(),
-        readiness_probe: container.readiness_probe.clone(),
-        ..PlanContainer::default()
-    }
+/// Those of the Workload that are meant for what runs it.
+fn annotations(workload: &Workload) -> BTreeMap<String, String> {
+    let ours_or_of_tools = |key: &str| KEPT_BACK.iter().any(|prefix| key.starts_with(prefix));
+    let annotations = workload.metadata.annotations.iter().flatten();
+    annotations
+        .filter(|(key, _)| !ours_or_of_tools(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// Where a dependency makes the Workload reachable from outside, if it is one that does.
+fn public_url(resource: &ValidResource, dependency: &Dependency) -> Option<String> {
+    let output =
+        dependency.outputs.as_ref().filter(|_| REACHING.contains(&resource.type_.as_str()))?.get("url")?;
+    let url = output.value.as_ref().filter(|_| output.secret_key_ref.is_none())?.as_str()?;
+    let parsed = Url::parse(url).ok()?;
+    (matches!(parsed.scheme(), "http" | "https") && parsed.has_host()).then(|| url.to_owned())
 }
 
 fn exposure(workload: &Workload, valid: &ValidWorkload, backend: &Backend) -> WorkloadExposure {

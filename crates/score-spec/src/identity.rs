@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use api_types::Resource;
 use sha2::{Digest as _, Sha256};
 
 use crate::names::{ResourceClass, ResourceId, ResourceKey, ResourceType, WorkloadName};
@@ -18,6 +19,14 @@ impl ResourceUid {
     /// The identity of a resource that every Workload of the namespace with this type, class and id shares.
     pub fn shared(type_: &ResourceType, class: &ResourceClass, id: &ResourceId) -> Self {
         Self(format!("{type_}.{class}#{id}"))
+    }
+
+    /// The identity of a resource that a Workload declares as one that is shared; none if it has no id, or is not
+    /// valid.
+    pub fn of_shared(resource: &Resource) -> Option<Self> {
+        let class = resource.class.as_deref().map_or_else(|| Ok(ResourceClass::default()), str::parse);
+        let id = resource.id.as_deref()?.parse().ok()?;
+        Some(Self::shared(&resource.type_.parse().ok()?, &class.ok()?, &id))
     }
 
     /// The identity of a resource that is the Workload's own.

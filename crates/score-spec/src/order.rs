@@ -6,6 +6,35 @@ use std::{
     fmt,
 };
 
+use api_types::Resource;
+use serde_json::Value;
+
+use crate::placeholder::Template;
+
+/// The names of the resources that a resource's params refer to, whether or not the Workload declares them.
+pub fn needed_by(resource: &Resource) -> BTreeSet<String> {
+    let mut texts = Vec::new();
+    resource
+        .params
+        .iter()
+        .flat_map(|params| params.0.values())
+        .for_each(|value| collect_texts(value, &mut texts));
+    let named = |template: Template| -> Vec<String> {
+        let references = template.references().filter(|reference| reference.keys[0] == "resources");
+        references.filter_map(|reference| reference.keys.get(1).cloned()).collect()
+    };
+    texts.into_iter().map(Template::parse).flat_map(named).collect()
+}
+
+fn collect_texts<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(list) => list.iter().for_each(|value| collect_texts(value, texts)),
+        Value::Object(map) => map.values().for_each(|value| collect_texts(value, texts)),
+        _ => {}
+    }
+}
+
 /// A chain of nodes that each need the next, and the last of which needs the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cycle<N>(pub Vec<N>);

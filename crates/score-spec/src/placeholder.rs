@@ -15,4 +15,4 @@ mod resolve;
 
 pub use bind::{BoundPart, BoundTemplate, InvalidReference, OutputReference, Problem, Scope};
 pub use parse::{Part, Reference, Template};
-pub use resolve::{Outputs, UnresolvedReference, Why};
+pub use resolve::{Outputs, UnresolvedReference, VOLUME_OUTPUTS, Why, volume_outputs};

@@ -1,15 +1,18 @@
 //! Putting the outputs of resources into a valid Workload: what its containers and its claims are to be given.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
-use api_types::{OpenObject, Text};
+use api_types::{BeforeCondition, OpenObject, PlanContainer, PlanFile, PlanVolume, Text};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::names::{ContainerName, ResourceKey};
 use crate::path::FieldPath;
-use crate::placeholder::{BoundTemplate, Outputs, UnresolvedReference};
-use crate::validate::{JsonTemplate, Params, ValidContainer, ValidResource, ValidWorkload};
+use crate::placeholder::{BoundTemplate, Outputs, UnresolvedReference, volume_outputs};
+use crate::validate::{
+    FileContent, JsonTemplate, Params, ValidContainer, ValidFile, ValidResource, ValidVolume, ValidWorkload,
+};
 
 /// What outputs make of something with placeholders.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +33,14 @@ pub struct Unresolved {
     pub cause: UnresolvedReference,
 }
 
+/// Containers by name, with every placeholder resolved.
+pub type Containers = BTreeMap<String, PlanContainer>;
+
 /// A Workload with outputs put in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
-    /// The environment of every container.
-    pub variables: Resolution<BTreeMap<ContainerName, BTreeMap<String, Text>>>,
+    /// Every container, as a plan names it.
+    pub containers: Resolution<Containers>,
     /// The params of every resource, each by itself: one that can be resolved does not wait for the others.
     pub params: BTreeMap<ResourceKey, Resolution<Option<OpenObject>>>,
 }
@@ -43,19 +49,17 @@ pub struct Projection {
 pub fn project(workload: &ValidWorkload, outputs: &Outputs) -> Projection {
     let params =
         workload.resources.iter().map(|(key, resource)| (key.clone(), params(key, resource, outputs)));
-    Projection { variables: variables(workload, outputs), params: params.collect() }
+    Projection { containers: containers(workload, outputs), params: params.collect() }
 }
 
-/// Puts outputs into the environment of every container.
-pub fn variables(
-    workload: &ValidWorkload,
-    outputs: &Outputs,
-) -> Resolution<BTreeMap<ContainerName, BTreeMap<String, Text>>> {
+/// Puts outputs into every container: into its environment, its files and its volumes.
+pub fn containers(workload: &ValidWorkload, outputs: &Outputs) -> Resolution<Containers> {
     let mut projector = Projector::new(outputs);
     let containers = workload.containers.iter();
-    let variables =
-        containers.map(|(name, container)| (name.clone(), projector.variables(name, container))).collect();
-    projector.resolution(variables)
+    let containers = containers
+        .map(|(name, container)| (name.to_string(), projector.container(name, container)))
+        .collect();
+    projector.resolution(containers)
 }
 
 /// Puts outputs into the params of one resource. A string that needs a secret output becomes a list of segments.
@@ -89,12 +93,59 @@ impl<'a> Projector<'a> {
         }
     }
 
-    fn variables(&mut self, name: &ContainerName, container: &ValidContainer) -> BTreeMap<String, Text> {
-        let path = FieldPath::root("spec").field("containers").key(name.as_str()).field("variables");
-        let variables = container.variables.iter();
-        let resolved =
-            variables.map(|(name, value)| (name.to_string(), self.text(value, &path.key(name.as_str()))));
-        resolved.filter_map(|(name, text)| Some((name, text?))).collect()
+    fn container(&mut self, name: &ContainerName, container: &ValidContainer) -> PlanContainer {
+        let path = FieldPath::root("spec").field("containers").key(name.as_str());
+        let before = container.before.iter();
+        PlanContainer {
+            image: container.image.clone(),
+            command: container.command.clone(),
+            args: container.args.clone(),
+            variables: self.entries(&container.variables, &path.field("variables"), Self::text),
+            files: self.entries(&container.files, &path.field("files"), Self::file),
+            volumes: self.entries(&container.volumes, &path.field("volumes"), Self::volume),
+            before: before
+                .map(|(later, ready)| (later.to_string(), BeforeCondition { ready: *ready }))
+                .collect(),
+            resources: container.compute.to_api(),
+            liveness_probe: container.liveness_probe.clone(),
+            readiness_probe: container.readiness_probe.clone(),
+        }
+    }
+
+    /// The entries of a map that can be resolved.
+    fn entries<K: Display, V, T>(
+        &mut self,
+        map: &BTreeMap<K, V>,
+        path: &FieldPath,
+        resolve: fn(&mut Self, &V, &FieldPath) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        let entry = |(key, value): (&K, &V)| {
+            let key = key.to_string();
+            resolve(self, value, &path.key(&key)).map(|resolved| (key, resolved))
+        };
+        map.iter().filter_map(entry).collect()
+    }
+
+    fn file(&mut self, file: &ValidFile, path: &FieldPath) -> Option<PlanFile> {
+        let (content, binary_content) = match &file.content {
+            FileContent::Template(template) => (Some(self.text(template, &path.field("content"))?), None),
+            FileContent::Text(text) => (Some(Text::Plain(text.clone())), None),
+            FileContent::Bytes(bytes) => (None, Some(STANDARD.encode(bytes))),
+        };
+        Some(PlanFile { content, binary_content, mode: file.mode.map(|mode| format!("{mode:04o}")) })
+    }
+
+    fn volume(&mut self, volume: &ValidVolume, path: &FieldPath) -> Option<PlanVolume> {
+        let located = |cause| Unresolved { path: path.field("source").to_string(), cause };
+        let outputs = volume_outputs(&volume.resource, self.outputs)
+            .map_err(|unresolved| self.unresolved.push(located(unresolved)))
+            .ok()?;
+        Some(PlanVolume {
+            claim: volume.resource.to_string(),
+            outputs,
+            path: volume.path.clone(),
+            read_only: volume.read_only,
+        })
     }
 
     fn text(&mut self, template: &BoundTemplate, path: &FieldPath) -> Option<Text> {

@@ -11,7 +11,6 @@ mod probe;
 mod resources;
 mod service;
 mod template;
-mod unsupported;
 mod workload;
 
 use api_types::Workload;
@@ -22,7 +21,6 @@ pub use model::{
     Compute, FileContent, JsonTemplate, Params, Quantities, ValidContainer, ValidFile, ValidPort,
     ValidResource, ValidVolume, ValidWorkload,
 };
-pub use unsupported::unsupported;
 
 /// Checks a Workload and gives the view of it that later steps work on.
 ///

@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use api_types::{Output, Segment, Text};
+use api_types::{OpenObject, Output, Segment, Text};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::bind::{LookupError, lookup, text_of};
 use super::{BoundPart, BoundTemplate, OutputReference};
 use crate::names::ResourceKey;
+
+/// The outputs of which a resource must give at least one, readable by anyone, to be mounted as a volume.
+pub const VOLUME_OUTPUTS: [&str; 2] = ["source", "claimSpec"];
 
 /// The outputs by the name of the resource. A resource that is not in it has none yet.
 pub type Outputs = BTreeMap<ResourceKey, BTreeMap<String, Output>>;
@@ -15,8 +19,10 @@ pub type Outputs = BTreeMap<ResourceKey, BTreeMap<String, Output>>;
 /// A valid reference whose value is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnresolvedReference {
-    /// The reference.
-    pub reference: OutputReference,
+    /// As it was written between `${` and `}`.
+    pub reference: String,
+    /// The resource that it names.
+    pub resource: ResourceKey,
     /// Why there is no value.
     pub why: Why,
 }
@@ -44,14 +50,24 @@ pub enum Why {
     /// The output is secret: it can only be used as a whole.
     #[error("cannot lookup key '{0}', the output is secret and can only be used as a whole")]
     InsideSecret(String),
+    /// The resource cannot be mounted: it has none of [`VOLUME_OUTPUTS`], or only secret ones.
+    #[error(
+        "it is no volume, which has an output source or claimSpec that is not secret; it has {}: refer to a resource \
+         that is a volume",
+        listed(.available)
+    )]
+    NoVolume {
+        /// The names of the outputs that there are.
+        available: Vec<String>,
+    },
 }
 
 impl fmt::Display for UnresolvedReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reference: OutputReference { raw, resource, .. }, why } = self;
+        let Self { reference, resource, why } = self;
         match why {
-            Why::Pending => write!(f, "ref '{raw}' waits for resource '{resource}': {why}"),
-            _ => write!(f, "invalid ref '{raw}' to resource '{resource}': {why}"),
+            Why::Pending => write!(f, "ref '{reference}' waits for resource '{resource}': {why}"),
+            _ => write!(f, "invalid ref '{reference}' to resource '{resource}': {why}"),
         }
     }
 }
@@ -74,11 +90,36 @@ impl BoundTemplate {
                 BoundPart::Literal(text) => segments.push(Segment::Value(text.clone())),
                 BoundPart::Output(reference) => match reference.resolve(outputs) {
                     Ok(segment) => segments.push(segment),
-                    Err(why) => unresolved.push(UnresolvedReference { reference: reference.clone(), why }),
+                    Err(why) => unresolved.push(UnresolvedReference {
+                        reference: reference.raw.clone(),
+                        resource: reference.resource.clone(),
+                        why,
+                    }),
                 },
             }
         }
         if unresolved.is_empty() { Ok(joined(segments)) } else { Err(unresolved) }
+    }
+}
+
+/// The outputs of a resource that is to be mounted: those that anyone may read.
+///
+/// # Errors
+/// It has no outputs yet, or it cannot be mounted.
+pub fn volume_outputs(resource: &ResourceKey, outputs: &Outputs) -> Result<OpenObject, UnresolvedReference> {
+    let unresolved = |why| UnresolvedReference {
+        reference: format!("resources.{resource}"),
+        resource: resource.clone(),
+        why,
+    };
+    let outputs = outputs.get(resource).ok_or_else(|| unresolved(Why::Pending))?;
+    let public = outputs.iter().filter(|(_, output)| output.secret_key_ref.is_none());
+    let public: Map<String, Value> =
+        public.filter_map(|(name, output)| Some((name.clone(), output.value.clone()?))).collect();
+    if VOLUME_OUTPUTS.iter().any(|name| public.contains_key(*name)) {
+        Ok(OpenObject(public))
+    } else {
+        Err(unresolved(Why::NoVolume { available: outputs.keys().cloned().collect() }))
     }
 }
 

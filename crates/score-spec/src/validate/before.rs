@@ -13,6 +13,7 @@ type Containers = BTreeMap<String, Container>;
 pub(super) fn check(containers: &Containers, path: &FieldPath, errors: &mut Errors) {
     for (name, container) in containers {
         let path = path.key(name).field("before");
+        check_end(name, container, &path, errors);
         for (later, condition) in &container.before {
             let path = path.key(later);
             check_name(name, later, containers, &path, errors);
@@ -28,6 +29,19 @@ pub(super) fn check(containers: &Containers, path: &FieldPath, errors: &mut Erro
         }
     }
     check_cycle(containers, path, errors);
+}
+
+/// What has run to its end answers no probe any more: whoever waits for one thing would wait in vain for the other.
+fn check_end(name: &str, container: &Container, path: &FieldPath, errors: &mut Errors) {
+    let on = |ready| container.before.iter().filter(move |(_, condition)| condition.ready == ready);
+    let Some((ended_before, _)) = on(BeforeReady::Complete).next() else { return };
+    for (later, _) in on(BeforeReady::Healthy) {
+        let message = format_args!(
+            "is healthy, but container {name} runs to its end before {ended_before} starts, and is not healthy then: make \
+             both entries complete, or both healthy"
+        );
+        errors.add(&path.key(later).field("ready"), message);
+    }
 }
 
 fn check_name(name: &str, later: &str, containers: &Containers, path: &FieldPath, errors: &mut Errors) {

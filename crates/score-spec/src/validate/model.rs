@@ -90,7 +90,7 @@ pub enum FileContent {
 pub struct ValidVolume {
     /// The resource that is the volume.
     pub resource: ResourceKey,
-    /// A relative path inside the volume.
+    /// A relative path inside the volume; not empty.
     pub path: Option<String>,
     /// Whether the container may not write.
     pub read_only: bool,

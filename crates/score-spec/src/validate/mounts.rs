@@ -104,7 +104,8 @@ fn valid_volume(
     let message = "must be a path inside the volume, without a / at its beginning or .. in it: correct it";
     errors.require(inside, &path.field("path"), message);
     let resource = valid_source(&volume.source, scope, &path.field("source"), errors)?;
-    Some(ValidVolume { resource, path: volume.path.clone(), read_only: volume.read_only.unwrap_or_default() })
+    let path = volume.path.clone().filter(|path| !path.is_empty());
+    Some(ValidVolume { resource, path, read_only: volume.read_only.unwrap_or_default() })
 }
 
 fn is_relative(path: &str) -> bool {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Errors, JsonTemplate, Params, ValidResource, template};
 use crate::names::{ResourceClass, ResourceId, ResourceKey};
 use crate::path::FieldPath;
-use crate::placeholder::{Scope, Template};
+use crate::placeholder::Scope;
 use crate::{grammar, order};
 
 const RESOURCES: usize = 32;
@@ -144,39 +144,35 @@ fn check_equal(
     }
 }
 
-/// The keys of the resources, each after those that its params need.
+/// The keys of the resources, each after those that its params need. Declarations of one resource count as one.
 fn valid_order<'a>(resources: &'a Resources, path: &FieldPath, errors: &mut Errors) -> Vec<&'a str> {
-    let needs = resources.iter().map(|(key, resource)| (key.as_str(), needed(resource, resources))).collect();
+    let mut declarations: BTreeMap<Identity<'a>, Vec<&'a str>> = BTreeMap::new();
+    let identities = resources.iter().map(|(key, resource)| (identity(key, resource), key.as_str()));
+    identities.for_each(|(identity, key)| declarations.entry(identity).or_default().push(key));
+    let first = |key: &str| -> Option<&'a str> {
+        let (key, resource) = resources.get_key_value(key)?;
+        declarations.get(&identity(key, resource))?.first().copied()
+    };
+    let mut needs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (key, resource) in resources {
+        let needed = order::needed_by(resource);
+        let needed = needed.iter().filter_map(|key| first(key));
+        needs.entry(first(key).unwrap_or(key)).or_default().extend(needed);
+    }
     let order = order::needed_first(&needs).map_err(|cycle| {
         format!(
             "a cycle exists involving resource param placeholders ({cycle}): remove one of these placeholders"
         )
     });
-    errors.keep(order, path).unwrap_or_default()
+    let order = errors.keep(order, path).unwrap_or_default();
+    let all = |first: &&'a str| declarations.values().find(|keys| keys.first() == Some(first));
+    order.iter().filter_map(all).flatten().copied().collect()
 }
 
-/// The resources that a resource's params refer to.
-fn needed<'a>(resource: &Resource, resources: &'a Resources) -> BTreeSet<&'a str> {
-    let mut texts = Vec::new();
-    resource
-        .params
-        .iter()
-        .flat_map(|params| params.0.values())
-        .for_each(|value| collect_texts(value, &mut texts));
-    let templates = texts.into_iter().map(Template::parse);
-    let name_of = |template: Template| -> Vec<&'a str> {
-        let named = template.references().filter(|reference| reference.keys[0] == "resources");
-        let keys = named.filter_map(|reference| resources.get_key_value(reference.keys.get(1)?));
-        keys.map(|(key, _)| key.as_str()).collect()
-    };
-    templates.flat_map(name_of).collect()
-}
+/// Type, class and id of a resource that has an id, else its key.
+type Identity<'a> = Result<(&'a str, &'a str, &'a str), &'a str>;
 
-fn collect_texts<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
-    match value {
-        Value::String(text) => texts.push(text),
-        Value::Array(list) => list.iter().for_each(|value| collect_texts(value, texts)),
-        Value::Object(map) => map.values().for_each(|value| collect_texts(value, texts)),
-        _ => {}
-    }
+fn identity<'a>(key: &'a str, resource: &'a Resource) -> Identity<'a> {
+    let class = resource.class.as_deref().unwrap_or("default");
+    resource.id.as_deref().map(|id| (resource.type_.as_str(), class, id)).ok_or(key)
 }

@@ -3,7 +3,6 @@
 use std::{fs, path::PathBuf};
 
 use api_types::Workload;
-use score_spec::validate::unsupported;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -40,11 +39,10 @@ fn stored(document: Value) -> Workload {
 }
 
 #[test]
-fn every_example_is_valid_and_supported() {
+fn every_example_is_valid() {
     let examples = examples();
     assert!(!examples.is_empty(), "there are no examples");
     for (file, workload) in examples {
         assert_eq!(errors_of(&workload), Vec::<String>::new(), "{}", file.display());
-        assert_eq!(unsupported(&workload), [], "{}", file.display());
     }
 }

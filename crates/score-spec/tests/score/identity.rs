@@ -1,7 +1,10 @@
 //! Which resources are one and the same.
 
 use api_types::Workload;
-use score_spec::validate::{ValidWorkload, validate};
+use score_spec::{
+    identity::ResourceUid,
+    validate::{ValidWorkload, validate},
+};
 use serde_json::{Value, json};
 
 use crate::support::{errors_of, workload};
@@ -119,4 +122,22 @@ fn own_resources_of_one_type_may_differ() {
         "one": { "type": "thing", "params": { "size": 1 } },
         "two": { "type": "thing", "params": { "size": 2 } },
     }));
+}
+
+#[test]
+fn the_identity_of_a_shared_resource_can_be_told_before_the_workload_is_checked() {
+    let identity = |resource: Value| {
+        let resource = serde_json::from_value(resource).unwrap();
+        ResourceUid::of_shared(&resource).map(|uid| uid.to_string())
+    };
+    assert_eq!(identity(json!({ "type": "thing", "id": "elephant" })).unwrap(), "thing.default#elephant");
+    assert_eq!(identity(json!({ "type": "thing", "class": "big", "id": "a.b" })).unwrap(), "thing.big#a.b");
+    for none in [
+        json!({ "type": "thing" }),
+        json!({ "type": "thing", "id": "X" }),
+        json!({ "type": "x", "id": "elephant" }),
+        json!({ "type": "thing", "class": "", "id": "elephant" }),
+    ] {
+        assert_eq!(identity(none.clone()), None, "{none}");
+    }
 }

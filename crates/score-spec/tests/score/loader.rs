@@ -266,3 +266,24 @@ fn healthy_needs_a_probe_that_tells() {
     assert_valid(containers(json!({ "readinessProbe": exec })));
     assert_valid(containers(json!({ "livenessProbe": exec })));
 }
+
+#[test]
+fn a_container_that_ends_cannot_be_waited_for_as_healthy() {
+    let before = |first: &str, second: &str| {
+        let exec = json!({ "exec": { "command": ["true"] } });
+        let before = json!({ "web": { "ready": first }, "worker": { "ready": second } });
+        json!({ "containers": {
+            "migrate": { "image": "app:1", "readinessProbe": exec, "before": before },
+            "worker": { "image": "app:1" },
+        } })
+    };
+    assert_errors(
+        before("healthy", "complete"),
+        &[
+            "spec.containers.migrate.before.web.ready: is healthy, but container migrate runs to its end before worker",
+        ],
+    );
+    assert_valid(before("healthy", "started"));
+    assert_valid(before("complete", "started"));
+    assert_valid(before("complete", "complete"));
+}

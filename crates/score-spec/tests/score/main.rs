@@ -10,5 +10,4 @@ mod placeholders;
 mod projection;
 mod robustness;
 mod support;
-mod unsupported;
 mod validation;

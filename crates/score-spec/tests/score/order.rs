@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use score_spec::{
     names::ResourceKey,
-    order::{Cycle, needed_first},
+    order::{Cycle, needed_by, needed_first},
     validate::validate,
 };
 use serde_json::{Value, json};
@@ -102,4 +102,33 @@ fn a_resource_that_refers_to_itself_is_a_cycle() {
         json!({ "resources": { "db": { "type": "thing", "params": { "x": "${resources.db.x}" } } } });
     let errors = errors_of(&workload(resources));
     assert!(errors[0].contains("(db → db)"), "{errors:?}");
+}
+
+#[test]
+fn declarations_of_one_resource_are_provided_together() {
+    let order = order_of(json!({
+        "alias": { "type": "zone", "id": "main" },
+        "late": { "type": "thing" },
+        "origin": { "type": "zone", "id": "main", "params": { "x": "${resources.late.x}" } },
+    }));
+    assert_eq!(order, ["late", "alias", "origin"]);
+}
+
+#[test]
+fn a_resource_that_refers_to_itself_by_another_declaration_is_a_cycle() {
+    let errors = errors_of(&workload(json!({ "resources": {
+        "alias": { "type": "zone", "class": "default", "id": "main" },
+        "origin": { "type": "zone", "id": "main", "params": { "x": "${resources.alias.x}" } },
+    } })));
+    assert!(errors.len() == 1 && errors[0].contains("(alias → alias)"), "{errors:?}");
+}
+
+#[test]
+fn the_resources_that_params_need_are_found_at_any_depth_and_whether_or_not_they_are_declared() {
+    let params = json!({ "a": ["${resources.one.x} ${metadata.name}", { "b": "${resources.two}" }], "c": "$${resources.x.y}" });
+    let resource = api_types::Resource {
+        params: serde_json::from_value(params).unwrap(),
+        ..api_types::Resource::default()
+    };
+    assert_eq!(needed_by(&resource), BTreeSet::from(["one".to_owned(), "two".to_owned()]));
 }

@@ -2,11 +2,7 @@
 
 use api_types::Workload;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use score_spec::{
-    placeholder::Outputs,
-    project::project,
-    validate::{unsupported, validate},
-};
+use score_spec::{placeholder::Outputs, project::project, validate::validate};
 use serde_json::{Value, json};
 
 use crate::support::{errors_of, full, with_variable};
@@ -61,7 +57,6 @@ fn junk() -> Vec<Value> {
 /// Checks a document as far as it goes; whether it is a valid Workload.
 fn check(document: Value) -> bool {
     let Ok(workload) = serde_json::from_value::<Workload>(document) else { return false };
-    unsupported(&workload);
     match validate(&workload) {
         Ok(valid) => {
             project(&valid, &Outputs::new());

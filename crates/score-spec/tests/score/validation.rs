@@ -3,7 +3,7 @@
 use score_spec::{
     names::VariableName,
     placeholder::BoundPart,
-    validate::{FileContent, ValidWorkload, unsupported, validate},
+    validate::{FileContent, ValidWorkload, validate},
 };
 use serde_json::{Value, json};
 
@@ -137,7 +137,7 @@ fn params_cannot_name_secrets_by_themselves() {
 /// The errors of a Workload that breaks every rule at once.
 fn broken() -> Vec<String> {
     let workload = serde_yaml_ng::from_str(include_str!("fixtures/broken.yaml")).unwrap();
-    errors_of(&workload).into_iter().chain(unsupported(&workload).iter().map(ToString::to_string)).collect()
+    errors_of(&workload)
 }
 
 #[test]
