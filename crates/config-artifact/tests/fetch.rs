@@ -1,12 +1,14 @@
 //! The document from a registry as it is run elsewhere, in good and in bad times.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod registry;
 
 use std::{fs, process::Command, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use config_artifact::{Error, LIMIT, MEDIA_TYPE, Options, Reference, fetch};
-use registry::{Kind, PASSWORD, Registry, USER};
+use registry::{Kind, PASSWORD, Registry, USER, digest_of};
 use tokio::net::{TcpListener, TcpStream};
 
 const DOCUMENT: &[u8] = b"kind: OrchestratorConfig\n# \xc3\xa4 comment\n";
@@ -15,10 +17,6 @@ const NOWHERE: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4
 /// What a fetch without any option says.
 async fn refusal(reference: &Reference) -> Error {
     fetch(reference, &Options::default()).await.unwrap_err()
-}
-
-fn digest_of(reference: &Reference) -> String {
-    reference.to_string().split_once('@').unwrap().1.to_owned()
 }
 
 #[tokio::test]
@@ -47,7 +45,7 @@ async fn an_artifact_of_something_else_is_refused() {
 async fn a_layer_that_was_changed_on_the_registrys_disk_is_refused() {
     let registry = Registry::start(Kind::Open);
     let reference = registry.push(&[(MEDIA_TYPE, DOCUMENT)]).await;
-    let layer = manifest(&registry, &reference)["layers"][0]["digest"].as_str().unwrap().to_owned();
+    let layer = registry.layer(&reference);
     let changed = String::from_utf8(DOCUMENT.to_vec()).unwrap().replace("Orchestrator", "0rchestrator");
     fs::write(registry.blob(&layer), changed).unwrap();
     let error = refusal(&reference).await;
@@ -73,7 +71,7 @@ async fn what_is_not_there_is_said_to_be_missing() {
     let error = refusal(&missing).await;
     assert!(matches!(&error, Error::NotFound(name) if *name == missing.to_string()), "{error}");
 
-    let layer = manifest(&registry, &reference)["layers"][0]["digest"].as_str().unwrap().to_owned();
+    let layer = registry.layer(&reference);
     fs::remove_file(registry.blob(&layer)).unwrap();
     let error = refusal(&reference).await;
     assert!(matches!(&error, Error::NotFound(name) if *name == reference.to_string()), "{error}");
@@ -103,7 +101,7 @@ async fn a_document_may_be_as_large_as_the_limit_and_not_larger() {
 async fn a_layer_that_goes_on_longer_than_the_manifest_says_is_not_read_to_its_end() {
     let registry = Registry::start(Kind::Open);
     let reference = registry.push(&[(MEDIA_TYPE, DOCUMENT)]).await;
-    let layer = manifest(&registry, &reference)["layers"][0]["digest"].as_str().unwrap().to_owned();
+    let layer = registry.layer(&reference);
     fs::write(registry.blob(&layer), vec![b'#'; 2 * LIMIT]).unwrap();
     assert!(matches!(refusal(&reference).await, Error::TooLarge));
 }
@@ -222,9 +220,4 @@ async fn without_ca_certificates_of_the_system_an_error_says_so() {
     let output = again.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
-}
-
-/// The manifest as it lies on the registry's disk.
-fn manifest(registry: &Registry, reference: &Reference) -> serde_json::Value {
-    serde_json::from_slice(&fs::read(registry.blob(&digest_of(reference))).unwrap()).unwrap()
 }

@@ -100,7 +100,7 @@ impl Registry {
 
     /// Pushes an index of one artifact.
     pub async fn push_index(&self, artifact: &Reference) -> Reference {
-        let digest = artifact.to_string().split_once('@').unwrap().1.to_owned();
+        let digest = digest_of(artifact);
         let size = fs::metadata(self.blob(&digest)).unwrap().len();
         let index = serde_json::json!({
             "schemaVersion": 2,
@@ -117,6 +117,13 @@ impl Registry {
 
     pub fn reference(&self, digest: &str) -> Reference {
         format!("{}/platform/config@{digest}", self.address).parse().unwrap()
+    }
+
+    /// The digest of an artifact's first layer.
+    pub fn layer(&self, artifact: &Reference) -> String {
+        let manifest = fs::read(self.blob(&digest_of(artifact))).unwrap();
+        let manifest: OciImageManifest = serde_json::from_slice(&manifest).unwrap();
+        manifest.layers[0].digest.clone()
     }
 
     /// Where the registry keeps the content of a digest, `sha256:…`.
@@ -170,6 +177,10 @@ impl Registry {
         }
         config
     }
+}
+
+pub fn digest_of(artifact: &Reference) -> String {
+    artifact.to_string().split_once('@').unwrap().1.to_owned()
 }
 
 impl Drop for Registry {
