@@ -24,6 +24,7 @@ curl                      probes in scripts
 gcc                       links the Rust binaries
 libc6-dev                 the C library to link them with
 buildah                   builds images without a daemon
+ca-certificates           what the binaries in the images trust
 inotify-tools             tells of new volumes
 iproute2                  bridges, veth pairs and routes of the machines
 iptables                  the CNI plugin for host ports calls it

@@ -21,7 +21,7 @@ image_key() {
     pause) cat "$IMAGES_SRC/Dockerfile.pause" /usr/bin/catatonit ;;
     busybox) cat "$IMAGES_SRC/Dockerfile.busybox" /bin/busybox ;;
     postgres) cat "$IMAGES_SRC"/{Dockerfile.postgres,postgres-entrypoint.sh,rootfs.sh} ;;
-    *) cat "$IMAGES_SRC/Dockerfile.rust" "$BINARIES_DIR/$1" ;;
+    *) cat "$IMAGES_SRC/Dockerfile.rust" "$CA_CERTIFICATES" "$BINARIES_DIR/$1" ;;
   esac | sha256sum | cut -d ' ' -f 1
 }
 
@@ -31,6 +31,7 @@ require_inputs() {
     busybox) [ -x /bin/busybox ] || die "busybox-static is not installed: run hack/deps.sh" ;;
     postgres) ;;
     *)
+      [ -f "$CA_CERTIFICATES" ] || die "ca-certificates is not installed: run hack/deps.sh"
       [ -x "$BINARIES_DIR/$1" ] \
         || die "there is no binary $BINARIES_DIR/$1: build it with hack/images/binaries.sh $1"
       ;;
@@ -46,7 +47,7 @@ make_context() {
       cp "$IMAGES_SRC/postgres-entrypoint.sh" "$2/"
       "$IMAGES_SRC/rootfs.sh" "$2/rootfs.tar"
       ;;
-    *) cp "$BINARIES_DIR/$1" "$2/" ;;
+    *) cp "$BINARIES_DIR/$1" "$CA_CERTIFICATES" "$2/" ;;
   esac
 }
 

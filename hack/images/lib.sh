@@ -5,6 +5,8 @@ RUST_TARGET=x86_64-unknown-linux-gnu
 TARGET_DIR=${CARGO_TARGET_DIR:-$(readlink -m "$IMAGES_SRC/../../target")}
 BINARIES_DIR=${BINARIES_DIR:-$TARGET_DIR/$RUST_TARGET/release}
 IMAGES_DIR=$SCORE_CACHE_DIR/images
+# Where Debian's package has them.
+CA_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
 
 image_name() { echo "localhost/score/$1:dev"; }
 
