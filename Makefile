@@ -22,6 +22,7 @@ test: ## Runs every test there is; the last line counts the steps that passed an
 	@hack/test/run.sh
 
 test-unit: ## Runs the tests that need no cluster
+	@hack/tools/install.sh registry
 	cargo test --locked --workspace --exclude e2e
 
 lint: ## Checks formatting, clippy, the scripts and the workflows

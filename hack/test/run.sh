@@ -27,11 +27,13 @@ group_lint() {
 }
 
 group_unit() {
-  # Ten minutes the first time: beside what cargo does, if it will be needed.
+  # Minutes the first time: beside what cargo does.
+  begin "registry" hack/tools/install.sh registry
   [[ " $REQUESTED " != *" cluster "* ]] || begin "tools" hack/tools/install.sh
   step "one version of each dependency" hack/test/dependencies.sh
   step "each crate alone" hack/test/crates-alone.sh
-  step "unit tests" cargo test --locked --workspace --exclude e2e
+  finish "registry"
+  after "registry" step "unit tests" cargo test --locked --workspace --exclude e2e
 }
 
 # Everything that runs containers. The demo is a test of itself, and installs what the

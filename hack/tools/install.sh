@@ -147,23 +147,21 @@ missing_tools() {
 }
 
 main() {
-  local missing
+  local missing tool
   mkdir -p "$BIN_DIR"
   # shellcheck disable=SC2046 # the names hold no spaces
   [ $# -gt 0 ] || set -- $(all_tools)
   missing=$(missing_tools "$@")
-  [ -n "$missing" ] || return 0
-  # shellcheck disable=SC2086
-  locked "$SCORE_CACHE_DIR/locks/tools" "${BASH_SOURCE[0]}" --locked $missing
+  for tool in $missing; do
+    locked "$SCORE_CACHE_DIR/locks/tool-$tool" "${BASH_SOURCE[0]}" --locked "$tool"
+  done
 }
 
 # Two callers must not build the same tool at once: what is missing is built by this
-# script run again under a lock, where it looks anew at what the other one has made.
+# script run again under the tool's lock, where it looks anew at what the other one has
+# made. Nobody waits for a tool that another caller alone needs.
 if [ "${1:-}" = --locked ]; then
-  shift
-  for tool; do
-    install_tool "$tool"
-  done
+  install_tool "$2"
 else
   main "$@"
 fi
