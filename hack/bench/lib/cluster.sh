@@ -4,8 +4,7 @@
 start_cluster() {
   local settings
   hack/cluster/cluster down # an audit log that begins with this run
-  # Fake nodes renew no lease, and a node that is taken for dead takes its pods' readiness with it.
-  CONTROLLER_MANAGER_EXTRA_ARGS=--node-monitor-grace-period=1h hack/cluster/cluster up 1
+  hack/cluster/cluster up 1
   settings=$(hack/cluster/cluster env)
   eval "$settings"
   remove_real_node node-1

@@ -14,6 +14,9 @@ kwok_keys() {
   new_certificate "$PKI_DIR/ca" kwok /O=system:masters/CN=kwok
 }
 
+# With leases, as kubelets have them: without, the controller manager takes a node for dead
+# after each grace period, and its pods for not ready. A kwok that was killed leaves leases
+# that the next one waits for, up to their duration.
 start_kwok() {
   local kwok
   kwok=$(tool kwok)
@@ -21,7 +24,8 @@ start_kwok() {
   write_kubeconfig "$KUBECONFIG_DIR/kwok" "$API_URL_LOCAL" "$KWOK_PKI_DIR/kwok"
   run_in_machine "$CONTROL_PLANE" kwok "$kwok" --kubeconfig="$KUBECONFIG_DIR/kwok" \
     --config="$(dirname "$kwok")/stages.yaml" --server-address=127.0.0.1:10247 \
-    --manage-all-nodes=false --manage-nodes-with-annotation-selector="$FAKE_NODE_ANNOTATION"
+    --manage-all-nodes=false --manage-nodes-with-annotation-selector="$FAKE_NODE_ANNOTATION" \
+    --node-lease-duration-seconds=40
 }
 
 # The taint keeps ordinary pods away: only what tolerates it is meant for a fake node.
