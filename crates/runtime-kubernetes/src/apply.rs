@@ -1,5 +1,7 @@
 //! Step 4: makes the cluster hold what was built, without ever taking over what is somebody else's.
 
+mod files;
+
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use api_types::Reason;
@@ -18,6 +20,8 @@ use crate::{
     observe::{Failing, Underway},
     validate::Identity,
 };
+
+pub use files::prune;
 
 /// Writes to the cluster.
 #[derive(Clone)]
@@ -71,18 +75,20 @@ pub async fn apply(
     found: &Dereferenced,
 ) -> Result<Outcome, Error> {
     // Without `..`, so that what is built and not applied does not compile.
-    let Resources { deployment, service } = resources;
+    let Resources { deployment, service, config_maps } = resources;
     let (live_deployment, live_service) = tokio::try_join!(
         writer.live(Some(deployment), found.deployment.clone()),
         writer.live(service.as_ref(), found.service.clone())
     )?;
-    match worst(stance(live_deployment.as_deref(), identity), stance(live_service.as_deref(), identity)) {
-        Stance::Ours => {}
-        Stance::Leaving => {
-            let hint = Some(PREDECESSOR.to_owned());
-            return Ok(Outcome::Waiting(Underway { hint, ..Underway::default() }));
-        }
-        Stance::Foreign => return Ok(Outcome::Refused(denied(NAME_TAKEN).slowly())),
+    let whose =
+        worst(stance(live_deployment.as_deref(), identity), stance(live_service.as_deref(), identity));
+    if let Some(outcome) = in_the_way(whose) {
+        return Ok(outcome);
+    }
+    match files::ensure(writer, caches, identity, config_maps).await.map(in_the_way) {
+        Ok(None) => {}
+        Ok(Some(outcome)) => return Ok(outcome),
+        Err(error) => return refused(error, deployment).map(Outcome::Refused),
     }
     let (applied, served) = tokio::join!(
         writer.write(deployment, live_deployment, &caches.deployments),
@@ -94,6 +100,18 @@ pub async fn apply(
         (Err(Ok(one)), Err(Ok(other))) => Ok(Outcome::Refused(one.and(other))),
         (Err(Ok(failing)), _) | (_, Err(Ok(failing))) => Ok(Outcome::Refused(failing)),
         (Err(Err(error)), _) | (_, Err(Err(error))) => Err(error),
+    }
+}
+
+/// What to do if not everything that has the names is the plan's.
+fn in_the_way(whose: Stance) -> Option<Outcome> {
+    match whose {
+        Stance::Ours => None,
+        Stance::Leaving => {
+            let hint = Some(PREDECESSOR.to_owned());
+            Some(Outcome::Waiting(Underway { hint, ..Underway::default() }))
+        }
+        Stance::Foreign => Some(Outcome::Refused(denied(NAME_TAKEN).slowly())),
     }
 }
 

@@ -3,13 +3,20 @@
 mod container;
 mod deployment;
 mod environment;
+mod files;
+mod join;
+mod pod;
 mod service;
+mod volumes;
 
 use std::collections::BTreeMap;
 
 use api_types::metadata::{LABEL_MANAGED_BY, LABEL_WORKLOAD, labels};
 use k8s_openapi::{
-    api::{apps::v1::Deployment, core::v1::Service},
+    api::{
+        apps::v1::Deployment,
+        core::v1::{ConfigMap, Service},
+    },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
@@ -17,6 +24,9 @@ use crate::{
     FIELD_MANAGER,
     validate::{Identity, ValidPlan},
 };
+
+pub use join::joiner_name;
+pub use volumes::claim_templates;
 
 /// Digest of the pod template, by which instances of the current template are told from those of an earlier one.
 pub const ANNOTATION_TEMPLATE: &str = "score.dev/template-hash";
@@ -40,6 +50,8 @@ pub struct Resources {
     pub deployment: Deployment,
     /// Where it is reached; none where it serves no port.
     pub service: Option<Service>,
+    /// What the files consist of that is not secret. Each holds under its name what it will always hold.
+    pub config_maps: Vec<ConfigMap>,
 }
 
 impl Resources {
@@ -52,7 +64,11 @@ impl Resources {
 
 /// The objects for `plan`.
 pub fn build(plan: &ValidPlan, security: PodSecurity) -> Resources {
-    Resources { deployment: deployment::build(plan, security), service: service::build(plan) }
+    Resources {
+        deployment: deployment::build(plan, security),
+        service: service::build(plan),
+        config_maps: files::config_maps(plan),
+    }
 }
 
 fn metadata(identity: &Identity) -> ObjectMeta {

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata};
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Pod, Service},
+    core::v1::{ConfigMap, Pod, Service},
 };
 use kube::{
     Client, Resource, ResourceExt as _,
+    core::PartialObjectMeta,
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
 use tracing::Instrument as _;
@@ -68,7 +69,9 @@ impl Runtime {
     pub async fn reconcile(&self, plan: &WorkloadPlan) -> Result<Option<Action>, Error> {
         let identity = Identity::of(plan)?;
         let found = dereference::dereference(&self.caches, &identity).await?;
-        let (health, ports) = match validate::validate(identity.clone(), plan) {
+        let valid = validate::validate(identity.clone(), plan)
+            .and_then(|valid| valid.with_joiner(self.args.image.as_deref()));
+        let (health, ports) = match valid {
             Ok(valid) => (self.project(&valid, &found).await?, valid.ports),
             Err(problems) => (Health::Failing(Failing::degraded(messages::problems(&problems))), Vec::new()),
         };
@@ -79,7 +82,7 @@ impl Runtime {
     async fn project(&self, plan: &ValidPlan, found: &Dereferenced) -> Result<Health, Error> {
         let resources = build::build(plan, self.args.pod_security);
         let outcome = apply::apply(&self.writer, &self.caches, &plan.identity, &resources, found).await?;
-        Ok(match outcome {
+        let health = match outcome {
             Outcome::Applied(deployment) => observe(Seen {
                 plan,
                 deployment: &deployment,
@@ -89,7 +92,11 @@ impl Runtime {
             }),
             Outcome::Refused(failing) => Health::Failing(failing),
             Outcome::Waiting(underway) => Health::Underway(underway),
-        })
+        };
+        if health == Health::Running {
+            apply::prune(&self.writer, &resources, found).await?;
+        }
+        Ok(health)
     }
 
     /// Says how the plan is doing, if there is anything to say and anybody who asks.
@@ -145,9 +152,10 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
     let (exposures, exposure_events) = kit.watch(kit.api(), class, dereference::trim_exposure);
     let (deployments, deployment_events) = kit.watch(kit.api::<Deployment>(), ours.clone(), |_| ());
     let (services, service_events) = kit.watch(kit.api::<Service>(), ours.clone(), |_| ());
-    let (pods, pod_events) = kit.watch(kit.api(), ours, dereference::trim_pod);
+    let (pods, pod_events) = kit.watch(kit.api(), ours.clone(), dereference::trim_pod);
+    let (config_maps, config_map_events) = kit.watch(kit.api::<PartialObjectMeta<ConfigMap>>(), ours, |_| ());
 
-    let caches = Caches { deployments, services, pods, exposures };
+    let caches = Caches { deployments, services, pods, config_maps, exposures };
     let writer = Writer { client: kit.client.clone(), applier: kit.applier() };
     let mapper = Mapper(plans.clone());
     // A plan that is gone needs nothing: what was made for it is collected.
@@ -158,7 +166,8 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
         .watches_stream(exposure_events, mapper.namesake::<WorkloadExposure>())
         .watches_stream(deployment_events, mapper.namesake::<Deployment>())
         .watches_stream(service_events, mapper.namesake::<Service>())
-        .watches_stream(pod_events, mapper.owner_of_pod());
+        .watches_stream(pod_events, mapper.owner_of::<Pod>())
+        .watches_stream(config_map_events, mapper.owner_of::<PartialObjectMeta<ConfigMap>>());
     let runtime = Runtime::new(args, caches, writer);
     let controller =
         k8s_controller::Controller::namespaced_all(kit.client.clone(), runtime, watcher::Config::default());
@@ -179,9 +188,12 @@ impl Mapper {
         move |object| plans.named(&object, &object.name_any())
     }
 
-    fn owner_of_pod(&self) -> impl Fn(Pod) -> Option<ObjectRef<WorkloadPlan>> + Send + Sync + use<> {
+    /// The plan that the object is a part of, for what has a name of its own.
+    fn owner_of<K: Resource<DynamicType = ()>>(
+        &self,
+    ) -> impl Fn(K) -> Option<ObjectRef<WorkloadPlan>> + Send + Sync + use<K> {
         let plans = self.clone();
-        move |pod| plans.named(&pod, dereference::workload_of(&pod)?)
+        move |object| plans.named(&object, dereference::workload_of(&object)?)
     }
 
     fn named<K: Resource>(&self, object: &K, name: &str) -> Option<ObjectRef<WorkloadPlan>> {

@@ -9,8 +9,9 @@ use api_types::{
 use controller_kit::{Cache, CacheClosed};
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Pod, Service},
+    core::v1::{ConfigMap, Pod, Service},
 };
+use kube::{Resource, core::PartialObjectMeta};
 
 use crate::{build::ANNOTATION_TEMPLATE, validate::Identity};
 
@@ -23,6 +24,8 @@ pub struct Caches {
     pub services: Cache<Service>,
     /// The pods of its Deployments, without their specs.
     pub pods: Cache<Pod>,
+    /// The ConfigMaps that it made, without their content.
+    pub config_maps: Cache<PartialObjectMeta<ConfigMap>>,
     /// The exposures of its runtime class.
     pub exposures: Cache<WorkloadExposure>,
 }
@@ -36,6 +39,8 @@ pub struct Dereferenced {
     pub service: Option<Arc<Service>>,
     /// The instances, by name.
     pub pods: Vec<Arc<Pod>>,
+    /// The ConfigMaps of this plan's files, current ones and earlier ones.
+    pub config_maps: Vec<Arc<PartialObjectMeta<ConfigMap>>>,
     /// The exposure, if it asks for the same Workload as the plan.
     pub exposure: Option<Arc<WorkloadExposure>>,
 }
@@ -58,19 +63,23 @@ pub async fn dereference(caches: &Caches, identity: &Identity) -> Result<Derefer
     caches.deployments.ready().await?;
     caches.services.ready().await?;
     caches.pods.ready().await?;
+    caches.config_maps.ready().await?;
     caches.exposures.ready().await?;
     let asked = |exposure: &Arc<WorkloadExposure>| exposure.spec.workload_ref.uid == identity.workload_uid;
     Ok(Dereferenced {
         deployment: caches.deployments.get(namespace, name),
         service: caches.services.get(namespace, name),
         pods: caches.pods.list(namespace, |pod| workload_of(pod) == Some(name)),
+        config_maps: caches
+            .config_maps
+            .list(namespace, |it| workload_of(it) == Some(name) && identity.owns(it)),
         exposure: caches.exposures.get(namespace, name).filter(asked),
     })
 }
 
-/// The Workload that a pod runs, by name.
-pub fn workload_of(pod: &Pod) -> Option<&str> {
-    pod.metadata.labels.as_ref()?.get(LABEL_WORKLOAD).map(String::as_str)
+/// The Workload that an object is a part of, by name.
+pub fn workload_of<K: Resource>(object: &K) -> Option<&str> {
+    object.meta().labels.as_ref()?.get(LABEL_WORKLOAD).map(String::as_str)
 }
 
 /// Drops what nobody reads of a pod: its spec alone is most of it.
@@ -80,7 +89,6 @@ pub fn trim_pod(pod: &mut Pod) {
         annotations.retain(|key, _| key == ANNOTATION_TEMPLATE);
     }
     if let Some(status) = &mut pod.status {
-        status.init_container_statuses = None;
         status.ephemeral_container_statuses = None;
         status
             .conditions

@@ -14,6 +14,7 @@ pub mod dereference;
 pub mod expansion;
 #[cfg(test)]
 mod fixtures;
+pub mod join;
 pub mod messages;
 pub mod observe;
 pub mod update_status;
@@ -21,7 +22,7 @@ pub mod validate;
 
 use controller_kit::Definition;
 
-pub use args::{Args, RuntimeArgs};
+pub use args::{Args, Command, RuntimeArgs};
 pub use controller::start;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.

@@ -58,19 +58,58 @@ pub fn image_name(container: &str, image: &str) -> String {
 }
 
 /// A container ended.
-pub fn stopped(container: &str, exit_code: i32, probed: bool) -> String {
-    match exit_code {
-        0 => format!(
+///
+/// `probe` is the field of the probe that ends it if it does not pass.
+pub fn stopped(container: &str, exit_code: i32, probe: Option<&str>) -> String {
+    match (exit_code, probe) {
+        (0, _) => format!(
             "The container {container} ends with exit code 0, but must keep running: look at what it prints, and at \
              spec.containers.{container}.command and args."
         ),
         // 128 + SIGKILL or SIGTERM: what a container gets whose liveness probe fails.
-        137 | 143 if probed => format!(
+        (137 | 143, Some(probe)) => format!(
             "The container {container} is stopped (exit code {exit_code}), as happens when \
-             spec.containers.{container}.livenessProbe does not pass: look at what it prints, and at the probe."
+             spec.containers.{container}.{probe} does not pass: look at what it prints, and at the probe."
         ),
         _ => format!("The container {container} stops with exit code {exit_code}: look at what it prints."),
     }
+}
+
+/// A container that others wait for ended without success.
+pub fn not_completed(container: &str, exit_code: i32) -> String {
+    format!(
+        "The container {container} must complete before others start (spec.containers.{container}.before), but stops \
+         with exit code {exit_code}: look at what it prints."
+    )
+}
+
+/// A container that others wait for has not ended yet.
+pub fn completing(container: &str) -> String {
+    format!(
+        "Others start when the container {container} has completed (spec.containers.{container}.before): wait, or look \
+         at what it prints."
+    )
+}
+
+/// A container runs and is not what others wait for. `probe` is the field of the probe that tells.
+pub fn not_healthy(container: &str, probe: &str) -> String {
+    format!(
+        "Others start when the container {container} is healthy (spec.containers.{container}.before), but \
+         spec.containers.{container}.{probe} does not pass yet: look at what it prints, and at the probe."
+    )
+}
+
+/// Files could not be joined. `told` is what the joiner printed, which is for the user already.
+pub fn joiner(told: Option<&str>) -> String {
+    let told = told.and_then(|told| told.lines().rev().map(str::trim).find(|line| !line.is_empty()));
+    told.map_or_else(
+        || {
+            "The files of the workload that hold outputs cannot be prepared: ask your platform team, or use variables \
+             instead of files."
+                .into()
+        },
+        plain,
+    )
 }
 
 /// A container used more memory than it may.
@@ -103,8 +142,8 @@ pub fn cannot_set_up(container: &str, detail: &str) -> String {
     }
     if detail.contains("couldn't find key") || (detail.contains("secret") && detail.contains("not found")) {
         return format!(
-            "The container {container} waits for an output of a resource that its variables use and that is not there \
-             (any more): check spec.resources, or ask your platform team; it starts as soon as the output is there."
+            "The container {container} waits for an output of a resource that its variables or files use and that is not \
+             there (any more): check spec.resources, or ask your platform team; it starts as soon as the output is there."
         );
     }
     format!("The container {container} cannot be set up: check its fields, or ask your platform team.")

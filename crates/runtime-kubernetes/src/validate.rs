@@ -2,6 +2,11 @@
 //!
 //! Everything that is wrong is listed at once, each with the path of the user's own field.
 
+mod files;
+mod mounts;
+mod order;
+mod volumes;
+
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use api_types::{
@@ -9,9 +14,13 @@ use api_types::{
     Template, TemplateKind, Text, WorkloadPlan,
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
-use kube::Resource as _;
+use kube::Resource;
 use score_spec::quantity::{Cpu, Memory, QuantityError};
 use sha2::{Digest as _, Sha256};
+
+pub use files::{FileContent, MAX_FILE, ValidFile};
+pub use order::{Gate, Turn};
+pub use volumes::{Origin, ValidVolume};
 
 /// Who asks: enough to answer, whatever is wrong with the rest of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +58,11 @@ impl Identity {
         })
     }
 
+    /// Whether `object` goes with the plan.
+    pub fn owns<K: Resource>(&self, object: &K) -> bool {
+        object.meta().owner_references.iter().flatten().any(|owner| owner.uid == self.uid)
+    }
+
     /// The reference that makes the API server collect an object when the plan goes.
     pub fn owner_reference(&self) -> OwnerReference {
         OwnerReference {
@@ -67,12 +81,34 @@ impl Identity {
 pub struct ValidPlan {
     /// Who asks.
     pub identity: Identity,
-    /// The containers, by name.
+    /// The containers: first those that run before others, in that order, then the rest by name.
     pub containers: Vec<ValidContainer>,
     /// The ports, in the user's order.
     pub ports: Vec<ValidPort>,
     /// Changes whenever an output that the plan was made with does; absent without claims.
     pub outputs_revision: Option<String>,
+    /// The Workload's annotations for what runs it.
+    pub annotations: BTreeMap<String, String>,
+    /// The image that joins files of text and secrets; known wherever there is such a file.
+    pub joiner: Option<String>,
+}
+
+impl ValidPlan {
+    /// The plan with the image that joins files of text and secrets.
+    ///
+    /// # Errors
+    /// If there is such a file and no such image.
+    pub fn with_joiner(self, image: Option<&str>) -> Result<Self, Vec<String>> {
+        let joins = |it: &&ValidContainer| it.files.iter().any(|file| file.joined_secrets().is_some());
+        match self.containers.iter().find(joins) {
+            Some(container) if image.is_none() => Err(vec![format!(
+                "spec.containers.{}.files: a file that holds an output among other text cannot be made here: let it hold \
+                 the output alone, use a variable, or ask your platform team (the runtime was started without --image).",
+                container.name
+            )]),
+            _ => Ok(Self { joiner: image.map(str::to_owned), ..self }),
+        }
+    }
 }
 
 /// A container that can be built.
@@ -96,6 +132,12 @@ pub struct ValidContainer {
     pub liveness: Option<ValidProbe>,
     /// When to send requests to it.
     pub readiness: Option<ValidProbe>,
+    /// Its files, by path.
+    pub files: Vec<ValidFile>,
+    /// Its volumes, by path.
+    pub volumes: Vec<ValidVolume>,
+    /// When it runs.
+    pub turn: Turn,
 }
 
 /// The value of a variable, by what it takes to make it.
@@ -142,16 +184,16 @@ pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Ve
     if plan.spec.containers.is_empty() {
         problems.push("spec.containers: there is no container to run: add one.".into());
     }
-    let containers = plan
-        .spec
-        .containers
-        .iter()
-        .map(|(name, container)| valid_container(name, container, &mut problems))
-        .collect();
+    let given = &plan.spec.containers;
+    let mut containers: Vec<_> =
+        given.iter().map(|(name, container)| valid_container(name, container, &mut problems)).collect();
+    order::sort(&mut containers, given, &mut problems);
+    volumes::check_stateful(&containers, false, &mut problems);
     let ports = plan.spec.service.as_ref().map(|service| valid_ports(&service.ports)).unwrap_or_default();
     let outputs_revision = outputs_revision(plan);
     if problems.is_empty() {
-        Ok(ValidPlan { identity, containers, ports, outputs_revision })
+        let annotations = plan.spec.annotations.clone();
+        Ok(ValidPlan { identity, containers, ports, outputs_revision, annotations, joiner: None })
     } else {
         Err(problems)
     }
@@ -174,6 +216,11 @@ fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<Str
     let path = format!("spec.containers.{name}");
     check_variable_names(&path, container, problems);
     let resources = container.resources.as_ref();
+    let liveness = probe(&format!("{path}.livenessProbe"), container.liveness_probe.as_ref(), problems);
+    let readiness = probe(&format!("{path}.readinessProbe"), container.readiness_probe.as_ref(), problems);
+    let files = files::valid(&path, container, problems);
+    let volumes = volumes::valid(&path, container, problems);
+    mounts::check(&path, &files, &volumes, problems);
     ValidContainer {
         name: name.to_owned(),
         image: container.image.clone(),
@@ -190,8 +237,11 @@ fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<Str
             resources.and_then(|resources| resources.requests.as_ref()),
             problems,
         ),
-        liveness: probe(&format!("{path}.livenessProbe"), container.liveness_probe.as_ref(), problems),
-        readiness: probe(&format!("{path}.readinessProbe"), container.readiness_probe.as_ref(), problems),
+        turn: order::turn(&path, container, liveness.as_ref(), readiness.as_ref(), problems),
+        liveness,
+        readiness,
+        files,
+        volumes,
     }
 }
 

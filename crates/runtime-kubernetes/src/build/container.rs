@@ -61,7 +61,7 @@ fn security_context(security: PodSecurity) -> SecurityContext {
 }
 
 /// Timing is Kubernetes' default: Score has no word for it.
-fn probe(probe: &ValidProbe) -> Probe {
+pub(super) fn probe(probe: &ValidProbe) -> Probe {
     match probe {
         ValidProbe::HttpGet(action) => Probe { http_get: Some(http_get(action)), ..Probe::default() },
         ValidProbe::Exec(command) => {

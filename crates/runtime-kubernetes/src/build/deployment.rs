@@ -10,7 +10,7 @@ use k8s_openapi::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{ANNOTATION_OUTPUTS, ANNOTATION_TEMPLATE, PodSecurity, container, metadata, selector};
+use super::{ANNOTATION_OUTPUTS, ANNOTATION_TEMPLATE, PodSecurity, metadata, pod, selector};
 use crate::{
     FIELD_MANAGER,
     validate::{ValidPlan, hex},
@@ -36,20 +36,29 @@ pub(super) fn build(plan: &ValidPlan, security: PodSecurity) -> Deployment {
 fn template(plan: &ValidPlan, security: PodSecurity) -> PodTemplateSpec {
     let outputs =
         plan.outputs_revision.iter().map(|revision| (ANNOTATION_OUTPUTS.to_owned(), revision.clone()));
+    // Nobody else's may stand where instances are told apart by.
+    let ours = |key: &str| matches!(key, ANNOTATION_OUTPUTS | ANNOTATION_TEMPLATE);
+    let annotations = plan.annotations.clone().into_iter().filter(|(key, _)| !ours(key)).chain(outputs);
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels(&plan.identity.name, FIELD_MANAGER)),
-            annotations: Some(outputs.collect()),
+            annotations: Some(annotations.collect()),
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             security_context: Some(security_context(security)),
-            containers: plan.containers.iter().map(|it| container::build(it, security)).collect(),
+            init_containers: some(pod::early(plan, security)),
+            containers: pod::last(plan, security),
+            volumes: some(pod::all_volumes(plan)),
             ..PodSpec::default()
         }),
     }
+}
+
+fn some<T>(items: Vec<T>) -> Option<Vec<T>> {
+    (!items.is_empty()).then_some(items)
 }
 
 fn security_context(security: PodSecurity) -> PodSecurityContext {

@@ -43,11 +43,13 @@ impl Cluster {
             runtime_class: "kubernetes".into(),
             cluster_domain: "cluster.local".into(),
             pod_security: PodSecurity::Baseline,
+            image: Some("runtime:1".into()),
         };
         let caches = Caches {
             deployments: self.ours(),
             services: self.ours(),
             pods: self.ours::<Pod>(),
+            config_maps: self.ours(),
             exposures: Cache::from_objects(self.server.list()),
         };
         let client = self.server.client();

@@ -1,6 +1,9 @@
 //! What the API server found wrong with an object, as the fields of the Workload that it came from.
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Container};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Container, PodSpec},
+};
 use kube::core::Status;
 
 use super::plain;
@@ -8,7 +11,7 @@ use super::plain;
 /// Everything that was found wrong, each with the user's own field as far as there is one. `built` is the Deployment
 /// whose containers the paths count.
 pub fn invalid(status: &Status, built: &Deployment) -> String {
-    let containers = containers(built);
+    let containers = pod(built);
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let found: Vec<_> =
         causes.map(|cause| sentence(&field(&cause.field, containers), &cause.message)).collect();
@@ -23,13 +26,13 @@ fn sentence(subject: &str, why: &str) -> String {
     format!("{subject}: {}.", plain(why).trim_end_matches(['.', ' ']))
 }
 
-fn containers(built: &Deployment) -> &[Container] {
-    built.spec.as_ref().and_then(|spec| spec.template.spec.as_ref()).map_or(&[], |spec| &spec.containers)
+fn pod(built: &Deployment) -> Option<&PodSpec> {
+    built.spec.as_ref()?.template.spec.as_ref()
 }
 
-fn field(path: &str, containers: &[Container]) -> String {
-    if let Some(rest) = path.strip_prefix("spec.template.spec.containers[") {
-        return container_field(rest, containers).unwrap_or_else(|| "spec.containers".into());
+fn field(path: &str, pod: Option<&PodSpec>) -> String {
+    if let Some(rest) = path.strip_prefix("spec.template.spec.") {
+        return pod.and_then(|pod| pod_field(rest, pod)).unwrap_or_else(|| "spec.containers".into());
     }
     match path.strip_prefix("spec.ports") {
         Some(rest) => format!("spec.service.ports{rest}"),
@@ -38,13 +41,32 @@ fn field(path: &str, containers: &[Container]) -> String {
     }
 }
 
+fn pod_field(path: &str, pod: &PodSpec) -> Option<String> {
+    if let Some(rest) = path.strip_prefix("containers[") {
+        return container_field(rest, &pod.containers);
+    }
+    if let Some(rest) = path.strip_prefix("initContainers[") {
+        return container_field(rest, pod.init_containers.as_deref()?);
+    }
+    let (volume, _) = item(path.strip_prefix("volumes[")?, pod.volumes.as_deref()?)?;
+    let resource = volume.name.strip_prefix("volume-")?;
+    Some(format!("spec.resources.{resource}"))
+}
+
 /// `rest` begins with the position of the container: `0].env[2].name`.
 fn container_field(rest: &str, containers: &[Container]) -> Option<String> {
     let (container, rest) = item(rest, containers)?;
     let path = format!("spec.containers.{}", container.name);
-    let Some(rest) = rest.strip_prefix(".env[") else { return Some(path + rest) };
-    let (variable, _) = item(rest, container.env.as_deref()?)?;
-    Some(format!("{path}.variables.{}", variable.name))
+    if let Some(rest) = rest.strip_prefix(".env[") {
+        let (variable, _) = item(rest, container.env.as_deref()?)?;
+        return Some(format!("{path}.variables.{}", variable.name));
+    }
+    if let Some(rest) = rest.strip_prefix(".volumeMounts[") {
+        let (mount, _) = item(rest, container.volume_mounts.as_deref()?)?;
+        let field = if mount.name.starts_with("volume-") { "volumes" } else { "files" };
+        return Some(format!("{path}.{field}[{:?}]", mount.mount_path));
+    }
+    Some(path + rest)
 }
 
 /// The item at the position that `rest` begins with, and what follows.

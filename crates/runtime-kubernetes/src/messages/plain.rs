@@ -10,6 +10,8 @@ const WORDS: &[(&str, &str)] = &[
     ("replicasets", "workloads"),
     ("service", "address"),
     ("services", "addresses"),
+    ("configmap", "file"),
+    ("configmaps", "files"),
     ("secret", "credential"),
     ("secrets", "credentials"),
     ("node", "machine"),

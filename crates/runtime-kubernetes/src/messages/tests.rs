@@ -141,7 +141,7 @@ fn sentences() -> Vec<String> {
         ]
     });
     let of_codes =
-        [0, 1, 137].into_iter().flat_map(|code| [stopped("web", code, true), stopped("web", code, false)]);
+        [0, 1, 137].into_iter().flat_map(|code| [stopped("web", code, Some("livenessProbe")), stopped("web", code, None)]);
     let others =
         [image_name("web", "!"), out_of_memory("web"), not_ready("web"), no_room("3 Insufficient cpu")];
     let refusals = REFUSALS.iter().filter_map(|(text, ..)| refusal(text)).map(|refusal| refusal.message);

@@ -8,27 +8,52 @@ use k8s_openapi::api::core::v1::{
 };
 
 use super::{Failing, STEADY, Seen};
-use crate::{messages, validate::ValidContainer};
+use crate::{
+    build::joiner_name,
+    messages,
+    validate::{Turn, ValidContainer},
+};
 
 /// The first container, by instance and name, of which something is wrong.
 pub(super) fn failing(seen: Seen<'_>) -> Option<Failing> {
-    containers(seen).find_map(|(container, status)| container_failing(container, status, seen.now))
+    let own = containers(seen).find_map(|(container, status)| container_failing(container, status, seen.now));
+    own.or_else(|| joiner_failing(seen))
+}
+
+/// What keeps files from being joined. It prints what the user must know, and nothing else.
+fn joiner_failing(seen: Seen<'_>) -> Option<Failing> {
+    let name = joiner_name(seen.plan)?;
+    let told = |status: &ContainerStatus| {
+        let now = status.state.as_ref()?;
+        let waits = now.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
+        let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+        match (waits, now.terminated.as_ref().or(last).filter(|end| end.exit_code != 0)) {
+            (None | Some("CrashLoopBackOff"), Some(end)) => Some(messages::joiner(end.message.as_deref())),
+            (None | Some("ContainerCreating" | "PodInitializing"), _) => None,
+            (Some(_), _) => Some(messages::joiner(None)),
+        }
+    };
+    statuses(seen).filter(|status| status.name == name).find_map(told).map(Failing::degraded)
 }
 
 /// What the first instance that waits waits for.
 pub(super) fn hint(seen: Seen<'_>) -> Option<String> {
     let unschedulable = seen.current_pods().find_map(unschedulable).map(messages::no_room);
-    unschedulable.or_else(|| containers(seen).find_map(|(container, status)| not_ready(container, status)))
+    unschedulable.or_else(|| containers(seen).find_map(|(container, status)| waited_for(container, status)))
 }
 
 /// The user's containers with their states. Containers that the platform added are not the user's to mend.
 fn containers(seen: Seen<'_>) -> impl Iterator<Item = (&ValidContainer, &ContainerStatus)> {
-    let statuses =
-        seen.current_pods().filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref()).flatten();
-    statuses.filter_map(move |status| {
+    statuses(seen).filter_map(move |status| {
         let container = seen.plan.containers.iter().find(|container| container.name == status.name)?;
         Some((container, status))
     })
+}
+
+/// What is known of every container, in the order in which they are started.
+fn statuses(seen: Seen<'_>) -> impl Iterator<Item = &ContainerStatus> {
+    let statuses = seen.current_pods().filter_map(|pod| pod.status.as_ref());
+    statuses.flat_map(|status| [&status.init_container_statuses, &status.container_statuses]).flatten().flatten()
 }
 
 fn container_failing(
@@ -41,7 +66,7 @@ fn container_failing(
     if let Some(waiting) = &state.waiting {
         return waiting_failing(container, waiting, last_end).map(Failing::degraded);
     }
-    if let Some(end) = &state.terminated {
+    if let Some(end) = state.terminated.as_ref().filter(|end| !is_done(container, end)) {
         return Some(Failing::degraded(ended(container, end)));
     }
     let again = unsteady(state.running.as_ref()?, now)?;
@@ -69,13 +94,28 @@ fn waiting_failing(
     }
 }
 
+/// Whether a container has ended as it should.
+fn is_done(container: &ValidContainer, end: &ContainerStateTerminated) -> bool {
+    container.turn == Turn::Completes && end.exit_code == 0
+}
+
 fn ended(container: &ValidContainer, end: &ContainerStateTerminated) -> String {
     match end.reason.as_deref() {
         Some("OOMKilled") => messages::out_of_memory(&container.name),
         Some("StartError" | "ContainerCannotRun") => {
             messages::cannot_start(&container.name, end.message.as_deref().unwrap_or_default())
         }
-        _ => messages::stopped(&container.name, end.exit_code, container.liveness.is_some()),
+        _ if container.turn == Turn::Completes => messages::not_completed(&container.name, end.exit_code),
+        _ => messages::stopped(&container.name, end.exit_code, deadly_probe(container)),
+    }
+}
+
+/// The probe of which Kubernetes may have stopped a container because it did not pass.
+fn deadly_probe(container: &ValidContainer) -> Option<&'static str> {
+    match (&container.liveness, &container.turn) {
+        (Some(_), _) => Some("livenessProbe"),
+        (None, Turn::Passes(gate)) => Some(gate.field),
+        (None, _) => None,
     }
 }
 
@@ -86,9 +126,17 @@ fn unsteady(running: &ContainerStateRunning, now: Timestamp) -> Option<Duration>
     STEADY.checked_sub(ran).filter(|rest| !rest.is_zero()).map(|rest| rest + Duration::from_secs(1))
 }
 
-fn not_ready(container: &ValidContainer, status: &ContainerStatus) -> Option<String> {
-    let running = status.state.as_ref()?.running.is_some();
-    (running && !status.ready && container.readiness.is_some()).then(|| messages::not_ready(&container.name))
+/// What others, or requests, wait for in a container that runs.
+fn waited_for(container: &ValidContainer, status: &ContainerStatus) -> Option<String> {
+    status.state.as_ref()?.running.as_ref()?;
+    match &container.turn {
+        Turn::Completes => Some(messages::completing(&container.name)),
+        Turn::Passes(gate) if status.started != Some(true) => {
+            Some(messages::not_healthy(&container.name, gate.field))
+        }
+        _ if !status.ready && container.readiness.is_some() => Some(messages::not_ready(&container.name)),
+        _ => None,
+    }
 }
 
 fn unschedulable(pod: &Pod) -> Option<&str> {

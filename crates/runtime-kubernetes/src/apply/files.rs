@@ -1,0 +1,91 @@
+//! The ConfigMaps of the files: there before any instance that mounts them, and as long as there is one.
+
+use std::sync::Arc;
+
+use api_types::metadata::ANNOTATION_APPLIED;
+use controller_kit::Applied;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::{
+    Api, ResourceExt as _,
+    core::{PartialObjectMeta, PartialObjectMetaExt as _},
+};
+
+use super::{Error, Stance, Writer, error, stance, worst};
+use crate::{
+    build::{ANNOTATION_TEMPLATE, Resources},
+    dereference::{Caches, Dereferenced},
+    validate::Identity,
+};
+
+type Known = PartialObjectMeta<ConfigMap>;
+
+/// Makes the ConfigMaps that are missing, unless one of the name is not this plan's. What is there already holds what
+/// it should, as its name says what that is and Kubernetes keeps it from changing.
+pub(super) async fn ensure(
+    writer: &Writer,
+    caches: &Caches,
+    identity: &Identity,
+    desired: &[ConfigMap],
+) -> Result<Stance, Error> {
+    let mut result = Stance::Ours;
+    for config_map in desired {
+        let (namespace, name) = (identity.namespace.as_str(), config_map.name_any());
+        let known = caches.config_maps.get(namespace, &name);
+        if known.as_deref().is_some_and(|known| is_complete(known, config_map, identity)) {
+            continue;
+        }
+        let live = live(writer, namespace, &name).await?;
+        let stance = stance(live.as_ref(), identity);
+        if stance == Stance::Ours {
+            let written = writer.applier.apply(config_map.clone(), None).await;
+            if let Applied::Written(written) =
+                written.map_err(|source| error::<ConfigMap>("apply", source))?
+            {
+                caches.config_maps.record(written.metadata.into_response_partial());
+            }
+        }
+        result = worst(result, stance);
+    }
+    Ok(result)
+}
+
+/// Removes the ConfigMaps of earlier templates, of which no instance may be left: one that is started anew would find
+/// its files gone.
+///
+/// # Errors
+/// If the API server cannot be asked or says no.
+pub async fn prune(writer: &Writer, resources: &Resources, found: &Dereferenced) -> Result<(), Error> {
+    let current = resources.template_hash();
+    if found.pods.iter().any(|pod| may_run(pod) && template_of(pod) != current) {
+        return Ok(());
+    }
+    let wanted =
+        |known: &Arc<Known>| resources.config_maps.iter().any(|it| it.name_any() == known.name_any());
+    for known in found.config_maps.iter().filter(|known| !wanted(known)) {
+        writer.applier.delete(&**known).await.map_err(|source| error::<ConfigMap>("delete", source))?;
+    }
+    Ok(())
+}
+
+/// Whether nothing needs to be written.
+fn is_complete(known: &Known, desired: &ConfigMap, identity: &Identity) -> bool {
+    let labelled = desired.labels().iter().all(|(key, value)| known.labels().get(key) == Some(value));
+    labelled
+        && known.annotations().contains_key(ANNOTATION_APPLIED)
+        && stance(Some(known), identity) == Stance::Ours
+}
+
+async fn live(writer: &Writer, namespace: &str, name: &str) -> Result<Option<Known>, Error> {
+    let api = Api::<ConfigMap>::namespaced(writer.client.clone(), namespace);
+    api.get_metadata_opt(name).await.map_err(|source| error::<ConfigMap>("look for", source))
+}
+
+/// Whether the containers of a pod may be started again.
+fn may_run(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    !matches!(phase, Some("Failed" | "Succeeded"))
+}
+
+fn template_of(pod: &Pod) -> Option<&str> {
+    pod.annotations().get(ANNOTATION_TEMPLATE).map(String::as_str)
+}
