@@ -2,4 +2,5 @@
 - --runtime-class={{ .Values.runtime.class }}
 - --cluster-domain={{ .Values.runtime.clusterDomain }}
 - --pod-security={{ .Values.runtime.podSecurity }}
+- --image={{ .Values.image.repository }}:{{ .Values.image.tag }}
 {{- end }}

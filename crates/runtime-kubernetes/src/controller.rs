@@ -203,4 +203,6 @@ impl Mapper {
 }
 
 #[cfg(test)]
+mod files_tests;
+#[cfg(test)]
 mod tests;

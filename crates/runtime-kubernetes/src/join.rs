@@ -1,5 +1,5 @@
 //! Joins files of text and secrets inside of an instance, so that no controller has to read a Secret
-//! (docs/adr/0005-mixed-files.md). Runs as an init container: the kubelet mounts recipes and secrets, and what comes
+//! (docs/adr/0006-mixed-files.md). Runs as an init container: the kubelet mounts recipes and secrets, and what comes
 //! out lies in memory alone.
 
 use std::{

@@ -216,6 +216,16 @@ fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<Str
     let path = format!("spec.containers.{name}");
     check_variable_names(&path, container, problems);
     let resources = container.resources.as_ref();
+    let limits = quantities(
+        &format!("{path}.resources.limits"),
+        resources.and_then(|resources| resources.limits.as_ref()),
+        problems,
+    );
+    let requests = quantities(
+        &format!("{path}.resources.requests"),
+        resources.and_then(|resources| resources.requests.as_ref()),
+        problems,
+    );
     let liveness = probe(&format!("{path}.livenessProbe"), container.liveness_probe.as_ref(), problems);
     let readiness = probe(&format!("{path}.readinessProbe"), container.readiness_probe.as_ref(), problems);
     let files = files::valid(&path, container, problems);
@@ -227,16 +237,8 @@ fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<Str
         command: container.command.clone(),
         args: container.args.clone(),
         variables: container.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect(),
-        limits: quantities(
-            &format!("{path}.resources.limits"),
-            resources.and_then(|resources| resources.limits.as_ref()),
-            problems,
-        ),
-        requests: quantities(
-            &format!("{path}.resources.requests"),
-            resources.and_then(|resources| resources.requests.as_ref()),
-            problems,
-        ),
+        limits,
+        requests,
         turn: order::turn(&path, container, liveness.as_ref(), readiness.as_ref(), problems),
         liveness,
         readiness,

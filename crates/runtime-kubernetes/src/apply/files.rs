@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api_types::metadata::ANNOTATION_APPLIED;
-use controller_kit::Applied;
+use controller_kit::Created;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::{
     Api, ResourceExt as _,
@@ -29,24 +29,36 @@ pub(super) async fn ensure(
 ) -> Result<Stance, Error> {
     let mut result = Stance::Ours;
     for config_map in desired {
-        let (namespace, name) = (identity.namespace.as_str(), config_map.name_any());
-        let known = caches.config_maps.get(namespace, &name);
+        let known = caches.config_maps.get(&identity.namespace, &config_map.name_any());
         if known.as_deref().is_some_and(|known| is_complete(known, config_map, identity)) {
             continue;
         }
-        let live = live(writer, namespace, &name).await?;
-        let stance = stance(live.as_ref(), identity);
-        if stance == Stance::Ours {
-            let written = writer.applier.apply(config_map.clone(), None).await;
-            if let Applied::Written(written) =
-                written.map_err(|source| error::<ConfigMap>("apply", source))?
-            {
-                caches.config_maps.record(written.metadata.into_response_partial());
-            }
-        }
-        result = worst(result, stance);
+        result = worst(result, make(writer, caches, identity, config_map.clone()).await?);
     }
     Ok(result)
+}
+
+/// Makes one that the cache does not hold. If it is there all the same, whose it is decides.
+async fn make(
+    writer: &Writer,
+    caches: &Caches,
+    identity: &Identity,
+    config_map: ConfigMap,
+) -> Result<Stance, Error> {
+    let failed = |source| error::<ConfigMap>("apply", source);
+    let written = match writer.applier.create(config_map.clone()).await.map_err(failed)? {
+        Created::Written(written) => Some(written),
+        Created::InTheWay => {
+            let live = live(writer, &identity.namespace, &config_map.name_any()).await?;
+            let stance = stance(live.as_ref(), identity);
+            if stance != Stance::Ours {
+                return Ok(stance);
+            }
+            writer.applier.apply(config_map, None).await.map_err(failed)?.written()
+        }
+    };
+    written.into_iter().for_each(|it| caches.config_maps.record(it.metadata.into_response_partial()));
+    Ok(Stance::Ours)
 }
 
 /// Removes the ConfigMaps of earlier templates, of which no instance may be left: one that is started anew would find

@@ -1,4 +1,4 @@
-//! The container that joins files of text and secrets before all others start (docs/adr/0005-mixed-files.md).
+//! The container that joins files of text and secrets before all others start (docs/adr/0006-mixed-files.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -60,3 +60,6 @@ fn startup_probe(gate: &Gate) -> Probe {
         ..container::probe(&gate.probe)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A namespace with one plan, and what a runtime sees and does there.
-struct Cluster {
-    server: TestApiServer,
+pub(super) struct Cluster {
+    pub(super) server: TestApiServer,
 }
 
 impl Cluster {
     /// With the plan `hello`, which serves port 80, and its exposure.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let cluster = Self { server: TestApiServer::new() };
         let yaml = format!(
             "{PLAN}  containers: {{web: {{image: 'web:1'}}}}\n  service: {{ports: [{{port: 80}}]}}\n"
@@ -33,12 +33,12 @@ impl Cluster {
         cluster
     }
 
-    fn plan(&self) -> WorkloadPlan {
+    pub(super) fn plan(&self) -> WorkloadPlan {
         self.server.get("team-a", "hello").unwrap()
     }
 
     /// A runtime that has just started: its caches hold what its watches would list.
-    fn runtime(&self) -> Runtime {
+    pub(super) fn runtime(&self) -> Runtime {
         let args = RuntimeArgs {
             runtime_class: "kubernetes".into(),
             cluster_domain: "cluster.local".into(),
@@ -67,19 +67,19 @@ impl Cluster {
     }
 
     /// One reconcile by a runtime that has just started.
-    async fn pass(&self) -> Result<Option<Action>, Error> {
+    pub(super) async fn pass(&self) -> Result<Option<Action>, Error> {
         self.runtime().reconcile(&self.plan()).await
     }
 
     /// How many writes one reconcile makes.
-    async fn writes_of_a_pass(&self) -> usize {
+    pub(super) async fn writes_of_a_pass(&self) -> usize {
         self.server.clear_requests();
         self.pass().await.unwrap();
         self.server.writes().len()
     }
 
     /// What Kubernetes does when all instances run.
-    fn roll_out(&self) {
+    pub(super) fn roll_out(&self) {
         self.server.modify("team-a", "hello", |deployment: &mut Deployment| {
             deployment.status = Some(DeploymentStatus {
                 observed_generation: deployment.metadata.generation,
@@ -92,7 +92,7 @@ impl Cluster {
     }
 
     /// Reason and message of the answer.
-    fn said(&self) -> Option<(String, String)> {
+    pub(super) fn said(&self) -> Option<(String, String)> {
         let exposure: WorkloadExposure = self.server.get("team-a", "hello")?;
         let condition = exposure.status?.conditions.into_iter().next()?;
         Some((condition.reason, condition.message))

@@ -11,10 +11,9 @@ use super::plain;
 /// Everything that was found wrong, each with the user's own field as far as there is one. `built` is the Deployment
 /// whose containers the paths count.
 pub fn invalid(status: &Status, built: &Deployment) -> String {
-    let containers = pod(built);
+    let pod = pod(built);
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    let found: Vec<_> =
-        causes.map(|cause| sentence(&field(&cause.field, containers), &cause.message)).collect();
+    let found: Vec<_> = causes.map(|cause| sentence(&field(&cause.field, pod), &cause.message)).collect();
     if found.is_empty() {
         let why = status.message.split_once("is invalid: ").map_or(status.message.as_str(), |(_, why)| why);
         return sentence("The platform cannot take the workload", why);
@@ -31,8 +30,10 @@ fn pod(built: &Deployment) -> Option<&PodSpec> {
 }
 
 fn field(path: &str, pod: Option<&PodSpec>) -> String {
-    if let Some(rest) = path.strip_prefix("spec.template.spec.") {
-        return pod.and_then(|pod| pod_field(rest, pod)).unwrap_or_else(|| "spec.containers".into());
+    if let Some(rest) = path.strip_prefix("spec.template.spec.")
+        && let Some(field) = pod_field(rest, pod)
+    {
+        return field;
     }
     match path.strip_prefix("spec.ports") {
         Some(rest) => format!("spec.service.ports{rest}"),
@@ -41,14 +42,18 @@ fn field(path: &str, pod: Option<&PodSpec>) -> String {
     }
 }
 
-fn pod_field(path: &str, pod: &PodSpec) -> Option<String> {
-    if let Some(rest) = path.strip_prefix("containers[") {
-        return container_field(rest, &pod.containers);
+fn pod_field(path: &str, pod: Option<&PodSpec>) -> Option<String> {
+    let lists = [
+        ("containers[", pod.map(|pod| pod.containers.as_slice())),
+        ("initContainers[", pod.and_then(|pod| pod.init_containers.as_deref())),
+    ];
+    for (list, containers) in lists {
+        if let Some(rest) = path.strip_prefix(list) {
+            let field = containers.and_then(|containers| container_field(rest, containers));
+            return Some(field.unwrap_or_else(|| "spec.containers".into()));
+        }
     }
-    if let Some(rest) = path.strip_prefix("initContainers[") {
-        return container_field(rest, pod.init_containers.as_deref()?);
-    }
-    let (volume, _) = item(path.strip_prefix("volumes[")?, pod.volumes.as_deref()?)?;
+    let (volume, _) = item(path.strip_prefix("volumes[")?, pod?.volumes.as_deref()?)?;
     let resource = volume.name.strip_prefix("volume-")?;
     Some(format!("spec.resources.{resource}"))
 }

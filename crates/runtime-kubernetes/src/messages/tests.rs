@@ -91,7 +91,9 @@ fn status(causes: &str) -> Status {
 
 fn built() -> k8s_openapi::api::apps::v1::Deployment {
     parse(
-        "spec: {selector: {}, template: {spec: {containers: [{name: log}, {name: web, env: [{name: A}, {name: B C}]}]}}}",
+        "spec: {selector: {}, template: {spec: {containers: [{name: log}, {name: web, env: [{name: A}, {name: B C}], \
+         volumeMounts: [{name: files-web, mountPath: /a}, {name: volume-data, mountPath: /b}]}], initContainers: [{name: \
+         init}], volumes: [{name: files-web}, {name: volume-data}]}}}",
     )
 }
 
@@ -104,6 +106,17 @@ fn what_the_api_server_finds_invalid_is_told_by_the_users_fields() {
             "spec.template.spec.containers[0].resources.requests",
             "spec.containers.log.resources.requests: must be right.",
         ),
+        (
+            "spec.template.spec.containers[1].volumeMounts[0].subPath",
+            "spec.containers.web.files[\"/a\"]: must be right.",
+        ),
+        (
+            "spec.template.spec.containers[1].volumeMounts[1].mountPath",
+            "spec.containers.web.volumes[\"/b\"]: must be right.",
+        ),
+        ("spec.template.spec.initContainers[0].image", "spec.containers.init.image: must be right."),
+        ("spec.template.spec.volumes[1].csi.driver", "spec.resources.data: must be right."),
+        ("spec.template.spec.volumes[0].projected", "The platform cannot take the workload: must be right."),
         ("spec.template.spec.containers[9].image", "spec.containers: must be right."),
         ("spec.template.spec.somethingElse", "The platform cannot take the workload: must be right."),
         ("spec.ports[1].name", "spec.service.ports[1].name: must be right."),
@@ -140,10 +153,14 @@ fn sentences() -> Vec<String> {
             no_room(detail),
         ]
     });
-    let of_codes =
-        [0, 1, 137].into_iter().flat_map(|code| [stopped("web", code, Some("livenessProbe")), stopped("web", code, None)]);
+    let of_codes = [0, 1, 137]
+        .into_iter()
+        .flat_map(|code| [stopped("web", code, Some("livenessProbe")), stopped("web", code, None)]);
     let others =
         [image_name("web", "!"), out_of_memory("web"), not_ready("web"), no_room("3 Insufficient cpu")];
+    let of_order = [not_completed("web", 1), completing("web"), not_healthy("web", "readinessProbe")];
+    let of_files =
+        [joiner(None), joiner(Some("")), joiner(Some("spec.containers.web.files: a Secret is gone.\n"))];
     let refusals = REFUSALS.iter().filter_map(|(text, ..)| refusal(text)).map(|refusal| refusal.message);
     fixed
         .map(str::to_owned)
@@ -151,6 +168,8 @@ fn sentences() -> Vec<String> {
         .chain(of_details)
         .chain(of_codes)
         .chain(others)
+        .chain(of_order)
+        .chain(of_files)
         .chain(refusals)
         .collect()
 }

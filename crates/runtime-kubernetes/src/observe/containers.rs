@@ -53,7 +53,10 @@ fn containers(seen: Seen<'_>) -> impl Iterator<Item = (&ValidContainer, &Contain
 /// What is known of every container, in the order in which they are started.
 fn statuses(seen: Seen<'_>) -> impl Iterator<Item = &ContainerStatus> {
     let statuses = seen.current_pods().filter_map(|pod| pod.status.as_ref());
-    statuses.flat_map(|status| [&status.init_container_statuses, &status.container_statuses]).flatten().flatten()
+    statuses
+        .flat_map(|status| [&status.init_container_statuses, &status.container_statuses])
+        .flatten()
+        .flatten()
 }
 
 fn container_failing(
@@ -145,3 +148,6 @@ fn unschedulable(pod: &Pod) -> Option<&str> {
     let waits = scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable");
     waits.then(|| scheduled.message.as_deref().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

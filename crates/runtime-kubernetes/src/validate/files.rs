@@ -119,3 +119,6 @@ fn joined(field: &str, mode: u32, segments: &[Segment]) -> Result<FileContent, S
     });
     Ok(FileContent::Joined { recipe, secrets: secrets.collect() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,3 +128,6 @@ pub(super) fn sort(
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

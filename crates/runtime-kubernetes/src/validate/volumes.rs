@@ -60,7 +60,9 @@ pub(super) fn valid(path: &str, container: &PlanContainer, problems: &mut Vec<St
 
 /// Volumes of which each instance has its own need instances that are told apart: `stateful` is whether they are.
 pub(super) fn check_stateful(containers: &[ValidContainer], stateful: bool, problems: &mut Vec<String>) {
-    for (container, volume) in containers.iter().flat_map(|it| it.volumes.iter().map(move |volume| (it, volume))) {
+    for (container, volume) in
+        containers.iter().flat_map(|it| it.volumes.iter().map(move |volume| (it, volume)))
+    {
         if !stateful && matches!(volume.origin, Origin::PerInstance(_)) {
             problems.push(format!(
                 "spec.containers.{}.volumes[{:?}].source: the resource {} gives each instance a volume of its own, which \
@@ -132,7 +134,7 @@ fn exactly<T: Serialize + DeserializeOwned>(value: Json) -> Result<T, String> {
     let understood = serde_json::to_value(&parsed).ok();
     match understood.filter(|understood| *understood == without_nulls(value)) {
         Some(_) => Ok(parsed),
-        None => Err("has a field that is not known".into()),
+        None => Err("is not understood in full".into()),
     }
 }
 
@@ -148,3 +150,6 @@ fn without_nulls(value: Json) -> Json {
         scalar => scalar,
     }
 }
+
+#[cfg(test)]
+mod tests;
