@@ -33,9 +33,9 @@ use crate::{ClaimPhase, OpenObject, WorkloadRef, json};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceClaimSpec {
-    /// The Workload that the claim was made for.
+    /// The Workload that the claim was made for; of a shared resource, the one that defines it.
     pub workload_ref: WorkloadRef,
-    /// The name under which the Workload declares the resource (`spec.resources.<key>`).
+    /// The name under which that Workload declares the resource (`spec.resources.<key>`).
     pub key: String,
     /// The Score resource type, for example `postgres`.
     #[serde(rename = "type")]
@@ -45,6 +45,9 @@ pub struct ResourceClaimSpec {
     /// The Score `id`: equal type, class and id in one namespace mean one shared resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The Score `metadata` of the resource, as it was written.
+    #[serde(default, skip_serializing_if = "OpenObject::is_empty")]
+    pub metadata: OpenObject,
     /// The Workload's params with every placeholder resolved; a secret is a list of segments, never text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<OpenObject>,

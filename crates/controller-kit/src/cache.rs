@@ -1,6 +1,7 @@
 //! What a controller reads: the newest of what a watch has shown and what this process itself has written since.
 
 use std::{
+    collections::BTreeSet,
     fmt::{self, Debug},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -14,7 +15,7 @@ use kube::{
 };
 use tokio::sync::watch;
 
-use crate::{feed::Feed, own::Own};
+use crate::{feed::Feed, index::Index, own::Own};
 
 /// The objects of one kind as this process knows them. Cheap to clone; all clones are one.
 ///
@@ -71,6 +72,22 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Cache<K> {
     pub fn list_all(&self, filter: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
         let namespaces = self.read().namespaces();
         namespaces.iter().flat_map(|namespace| self.list(namespace, &filter)).collect()
+    }
+
+    /// An index of this cache: the objects by what `keys_of` computes from each. Make it once, it is kept from then on.
+    pub fn index(&self, keys_of: impl Fn(&K) -> BTreeSet<String> + Send + Sync + 'static) -> Index<K> {
+        // Held, so that the watch shows nothing between what is there and what the index is told.
+        let mut own = self.write();
+        let number = own.add_index(Box::new(keys_of), &self.watched.state());
+        Index::new(self.clone(), number)
+    }
+
+    /// The objects in `namespace` that stand in the index of that number under `key`, sorted by name.
+    pub(crate) fn indexed(&self, number: usize, namespace: &str, key: &str) -> Vec<Arc<K>> {
+        let own = self.read();
+        let Some((index, names)) = own.index(number, namespace, key) else { return Vec::new() };
+        let objects = names.into_iter().filter_map(|name| self.lookup(&own, namespace, name));
+        objects.filter(|object| index.has(object, key)).collect()
     }
 
     /// Remembers what the API server answered to a create, apply or patch, until the watch shows it, anything newer,

@@ -268,3 +268,53 @@ async fn all_who_wait_for_the_first_list_are_woken() {
         waiter.await.unwrap().unwrap();
     }
 }
+
+/// A map with a label, by which the tests find it.
+fn labelled(name: &str, version: u64, team: &str) -> ConfigMap {
+    let mut map = map(name, version);
+    map.labels_mut().insert("team".to_owned(), team.to_owned());
+    map
+}
+
+fn by_team(cache: &Cache<ConfigMap>) -> Index<ConfigMap> {
+    cache.index(|map| map.labels().get("team").cloned().into_iter().collect())
+}
+
+#[test]
+fn an_index_finds_what_was_there_before_it_and_what_came_after() {
+    let (cache, mut feed) = empty();
+    feed.apply(Event::Apply(labelled("a", 1, "red")));
+    let teams = by_team(&cache);
+    feed.apply(Event::Apply(labelled("b", 2, "red")));
+    feed.apply(Event::Apply(labelled("c", 3, "blue")));
+    assert_eq!(names(&teams.get("team", "red")), ["a", "b"]);
+    assert!(teams.get("other-namespace", "red").is_empty());
+    assert!(teams.get("team", "green").is_empty());
+}
+
+#[test]
+fn an_index_follows_changes_deletions_and_lists() {
+    let (cache, mut feed) = empty();
+    let teams = by_team(&cache);
+    feed.apply(Event::Apply(labelled("a", 1, "red")));
+    feed.apply(Event::Apply(labelled("a", 2, "blue")));
+    assert!(teams.get("team", "red").is_empty());
+    assert_eq!(names(&teams.get("team", "blue")), ["a"]);
+    feed.apply(Event::Delete(labelled("a", 3, "blue")));
+    assert!(teams.get("team", "blue").is_empty());
+    list(&mut feed, [labelled("b", 4, "blue"), labelled("c", 5, "red")]);
+    list(&mut feed, [labelled("c", 5, "red")]);
+    assert!(teams.get("team", "blue").is_empty());
+    assert_eq!(names(&teams.get("team", "red")), ["c"]);
+}
+
+#[test]
+fn an_index_finds_what_was_written_as_it_was_written() {
+    let (cache, mut feed) = empty();
+    let teams = by_team(&cache);
+    feed.apply(Event::Apply(labelled("a", 1, "red")));
+    cache.record(labelled("a", 2, "blue"));
+    cache.record(labelled("b", 3, "blue"));
+    assert!(teams.get("team", "red").is_empty());
+    assert_eq!(names(&teams.get("team", "blue")), ["a", "b"]);
+}

@@ -7,6 +7,8 @@ use std::{
 
 use kube::{Resource, ResourceExt as _};
 
+use crate::index::{Entries, KeysOf};
+
 /// The process's own writes that the watch has not shown yet, and an index of what it has.
 pub(crate) struct Own<K> {
     /// Names per namespace of what the watch has shown, so that a list need not walk through all namespaces.
@@ -18,6 +20,8 @@ pub(crate) struct Own<K> {
     seen: u64,
     /// How many lists the watch has begun. What was written before a list began is in that list, unless deleted.
     lists: u64,
+    /// What finds objects by what stands in them.
+    indices: Vec<Entries<K>>,
 }
 
 struct Written<K> {
@@ -27,11 +31,11 @@ struct Written<K> {
 }
 
 /// Namespace and name.
-type Key = (String, String);
+pub(crate) type Key = (String, String);
 
 impl<K> Default for Own<K> {
     fn default() -> Self {
-        Self { names: BTreeMap::new(), written: BTreeMap::new(), seen: 0, lists: 0 }
+        Self { names: BTreeMap::new(), written: BTreeMap::new(), seen: 0, lists: 0, indices: Vec::new() }
     }
 }
 
@@ -50,9 +54,32 @@ impl<K: Resource> Own<K> {
     /// The names of all that is known in `namespace`.
     pub(crate) fn names_in(&self, namespace: &str) -> BTreeSet<&str> {
         let watched = self.names.get(namespace).into_iter().flatten();
+        watched.map(String::as_str).chain(self.names_written_in(namespace)).collect()
+    }
+
+    fn names_written_in(&self, namespace: &str) -> impl Iterator<Item = &str> {
         let start = (namespace.to_owned(), String::new());
-        let written = self.written.range(start..).take_while(|((other, _), _)| other == namespace);
-        watched.map(String::as_str).chain(written.map(|((_, name), _)| name.as_str())).collect()
+        let written = self.written.range(start..).take_while(move |((other, _), _)| other == namespace);
+        written.map(|((_, name), _)| name.as_str())
+    }
+
+    /// Adds an index of `objects`, which the watch has shown so far, and gives its number.
+    pub(crate) fn add_index(&mut self, keys_of: Box<KeysOf<K>>, objects: &[Arc<K>]) -> usize {
+        let mut index = Entries::new(keys_of);
+        objects.iter().for_each(|object| index.set(object));
+        self.indices.push(index);
+        self.indices.len() - 1
+    }
+
+    /// The index of that number, and the names of what may stand in it under `key`.
+    pub(crate) fn index(
+        &self,
+        number: usize,
+        namespace: &str,
+        key: &str,
+    ) -> Option<(&Entries<K>, BTreeSet<&str>)> {
+        let index = self.indices.get(number)?;
+        Some((index, index.names(namespace, key).chain(self.names_written_in(namespace)).collect()))
     }
 
     /// The namespaces of all that is known.
@@ -76,11 +103,13 @@ impl<K: Resource> Own<K> {
         self.saw(object);
         let (namespace, name) = key_of(object);
         self.names.entry(namespace).or_default().insert(name);
+        self.indices.iter_mut().for_each(|index| index.set(object));
     }
 
     /// The watch has shown that `object` is gone.
     pub(crate) fn deleted(&mut self, object: &K) {
         self.saw(object);
+        self.indices.iter_mut().for_each(|index| index.remove(object));
         let (namespace, name) = key_of(object);
         if let Some(names) = self.names.get_mut(&namespace) {
             names.remove(&name);
@@ -103,6 +132,10 @@ impl<K: Resource> Own<K> {
         for (namespace, name) in objects.iter().map(|object| key_of(&**object)) {
             self.names.entry(namespace).or_default().insert(name);
         }
+        for index in &mut self.indices {
+            index.clear();
+            objects.iter().for_each(|object| index.set(object));
+        }
         let (seen, lists) = (self.seen, self.lists);
         self.written.retain(|_, written| written.lists == lists && written.version > seen);
     }
@@ -114,7 +147,7 @@ impl<K: Resource> Own<K> {
     }
 }
 
-fn key_of<K: Resource>(object: &K) -> Key {
+pub(crate) fn key_of<K: Resource>(object: &K) -> Key {
     (object.namespace().unwrap_or_default(), object.name_any())
 }
 

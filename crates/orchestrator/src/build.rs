@@ -1,6 +1,9 @@
 //! Step 3: what should be there. Pure, and cannot fail: what stands in the way is part of the result.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use api_types::{
     ClaimSummary, PlanClaim, Reason, ResourceClaim, Service, Workload, WorkloadExposure,
@@ -17,9 +20,10 @@ use url::Url;
 
 use crate::{
     DEFINITION,
-    claims::{Dependency, Outputs, dependencies},
+    claims::{Dependency, Outputs, dependencies, kept_by},
     dereference::World,
     platform::{Backend, Platform},
+    sharing,
     status::{self, Verdict},
 };
 
@@ -39,6 +43,8 @@ pub struct Built {
     pub summaries: Vec<ClaimSummary>,
     /// The plan, or why the last one stays as it is.
     pub projection: Projection,
+    /// Shared claims that this Workload defines and that others use, while its own spec is not valid.
+    pub kept: Vec<ResourceClaim>,
     /// Claims that nothing uses any more.
     pub obsolete: Vec<Arc<ResourceClaim>>,
 }
@@ -46,7 +52,7 @@ pub struct Built {
 impl Built {
     /// The claims to apply.
     pub fn claims(&self) -> impl Iterator<Item = &ResourceClaim> {
-        self.dependencies.values().filter_map(|dependency| dependency.claim.as_ref())
+        self.dependencies.values().filter_map(|dependency| dependency.claim.as_ref()).chain(&self.kept)
     }
 }
 
@@ -84,6 +90,7 @@ pub fn build(
             dependencies: BTreeMap::new(),
             summaries: known_so_far(workload, world),
             projection: Projection::Stands,
+            kept: kept_by(workload, world),
             obsolete: Vec::new(),
         },
     }
@@ -95,8 +102,15 @@ fn in_words(errors: &[FieldError]) -> String {
 
 /// What is there of an invalid Workload goes on, so it is still told.
 fn known_so_far(workload: &Workload, world: &World) -> Vec<ClaimSummary> {
-    let mine = world.claims_of(workload.metadata.uid.as_deref());
-    mine.map(|claim| status::summary_of(&claim.spec.key, claim)).collect()
+    let mine: Vec<_> = world.claims_of(workload.metadata.uid.as_deref()).collect();
+    let own =
+        mine.iter().filter(|claim| claim.spec.id.is_none()).map(|claim| (claim.spec.key.as_str(), claim));
+    let shared = workload.spec.resources.iter().filter_map(|(key, resource)| {
+        let name = sharing::claim_of(resource)?;
+        Some((key.as_str(), mine.iter().find(|claim| claim.metadata.name.as_ref() == Some(&name))?))
+    });
+    let by_key: BTreeMap<_, _> = own.chain(shared).collect();
+    by_key.into_iter().map(|(key, claim)| status::summary_of(key, claim, world.now)).collect()
 }
 
 fn build_valid(workload: &Workload, valid: &ValidWorkload, platform: &Platform, world: &World) -> Built {
@@ -108,7 +122,8 @@ fn build_valid(workload: &Workload, valid: &ValidWorkload, platform: &Platform, 
     Built {
         inputs: Verdict::Yes,
         summaries: dependencies.values().map(|dependency| dependency.summary.clone()).collect(),
-        obsolete: obsolete(valid, world),
+        kept: Vec::new(),
+        obsolete: obsolete(workload, valid, world),
         projection,
         dependencies,
     }
@@ -242,11 +257,26 @@ fn object_meta(workload: &Workload, valid: &ValidWorkload) -> ObjectMeta {
 }
 
 /// Claims of resources that the spec no longer has, once the plan without them has rolled out: until then something
-/// that runs may still use them.
-fn obsolete(valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
-    let rolled_out = is_current(valid, world) && world.answer().is_some_and(|answer| answer.is_ready());
+/// that runs may still use them. One that is shared goes with the last who used it.
+fn obsolete(workload: &Workload, valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
+    if !world.has_rolled_out(workload) {
+        return Vec::new();
+    }
+    let wanted: BTreeSet<String> =
+        valid.resources.iter().map(|(key, resource)| resource.claim_name(&valid.name, key)).collect();
+    let is_wanted =
+        |claim: &ResourceClaim| claim.metadata.name.as_ref().is_some_and(|name| wanted.contains(name));
     let unused = world.claims_of(Some(&valid.uid)).filter(|claim| {
-        claim.metadata.deletion_timestamp.is_none() && !valid.resources.contains_key(claim.spec.key.as_str())
+        claim.metadata.deletion_timestamp.is_none() && !is_wanted(claim) && !is_used_by_others(claim, world)
     });
-    unused.filter(|_| rolled_out).cloned().collect()
+    unused.cloned().collect()
 }
+
+fn is_used_by_others(claim: &ResourceClaim, world: &World) -> bool {
+    let shared = claim.metadata.name.as_ref().and_then(|name| world.shared.get(name));
+    shared.is_some_and(|shared| !(shared.users.is_empty() && shared.former.is_empty()))
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

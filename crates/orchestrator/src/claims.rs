@@ -6,14 +6,21 @@ use api_types::{
     ClaimPhase, ClaimSummary, Output, ResourceClaim, ResourceClaimSpec, Workload, WorkloadRef, metadata,
 };
 use controller_kit::owner_reference;
-use kube::api::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{ResourceExt as _, api::ObjectMeta};
 use score_spec::{
     names::ResourceKey,
     project::{Resolution, params},
     validate::{ValidResource, ValidWorkload},
 };
 
-use crate::{DEFINITION, dereference::World, platform::Platform, status};
+use crate::{
+    DEFINITION,
+    dereference::World,
+    platform::Platform,
+    sharing::{Declaration, Shared},
+    status,
+};
 
 /// One dependency: the claim that should be there, or why there should be none, and its state.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,12 +33,6 @@ pub struct Dependency {
     pub outputs: Option<BTreeMap<String, Output>>,
     /// Changes with the outputs.
     pub revision: Option<String>,
-}
-
-impl Dependency {
-    fn without_claim(summary: ClaimSummary) -> Self {
-        Self { claim: None, summary, outputs: None, revision: None }
-    }
 }
 
 /// Outputs of dependencies that can be used, by key.
@@ -67,11 +68,66 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn dependency(&self, platform: &Platform, world: &World, outputs: &Outputs) -> Dependency {
         let name = self.resource.claim_name(&self.valid.name, self.key);
-        let live = world.claims.get(&name);
-        match self.spec(platform, outputs).and_then(|spec| self.against(live, &spec).map(|()| spec)) {
-            Ok(spec) => self.claimed(name, spec, live),
-            Err(summary) => Dependency::without_claim(summary),
+        let live = world.claims.get(&name).map(Arc::as_ref);
+        let Some(shared) = self.resource.id.as_ref().and_then(|_| world.shared.get(&name)) else {
+            return match self
+                .spec(platform, outputs)
+                .and_then(|spec| self.against(live, &spec).map(|()| spec))
+            {
+                Ok(spec) => self.claimed(self.own_claim(name, spec), live, world),
+                Err(summary) => Dependency::without_claim(summary),
+            };
+        };
+        match shared.definition() {
+            Some(definition) if self.defines(&definition) => self.defined(shared, platform, world, outputs),
+            definition => {
+                // What cannot be provided at all cannot be for whoever defines it either.
+                let hopeless =
+                    self.spec(platform, outputs).err().filter(|found| found.phase == ClaimPhase::Failed);
+                hopeless.map_or_else(|| self.used(shared, definition, world), Dependency::without_claim)
+            }
         }
+    }
+
+    fn defines(&self, definition: &Declaration<'_>) -> bool {
+        definition.workload.name_any() == self.valid.name.as_str() && definition.key == self.key.as_str()
+    }
+
+    /// A shared resource that this declaration defines.
+    fn defined(&self, shared: &Shared, platform: &Platform, world: &World, outputs: &Outputs) -> Dependency {
+        let live = shared.claim.as_deref();
+        let spec = self
+            .spec(platform, outputs)
+            .map(|spec| ResourceClaimSpec { metadata: shared.metadata(), ..spec })
+            .and_then(|spec| self.against(live, &spec).map(|()| spec));
+        match spec {
+            Ok(spec) => self.claimed(shared_claim(shared, &self.valid.namespace, spec), live, world),
+            // Others may use it as it is, so it is kept for them.
+            Err(summary) => Dependency { claim: kept(shared), ..Dependency::without_claim(summary) },
+        }
+    }
+
+    /// A shared resource that another declaration defines.
+    fn used(&self, shared: &Shared, definition: Option<Declaration<'_>>, world: &World) -> Dependency {
+        let key = self.key.as_str();
+        let in_the_way = shared.claim.as_ref().filter(|live| !self.is_same(live));
+        if let Some(live) = in_the_way {
+            return Dependency::without_claim(collides(key, live));
+        }
+        // Whoever does not own it could lose it at any time.
+        let held = shared.claim.as_deref().filter(|_| shared.is_held_by(self.workload));
+        match held.filter(|live| live.metadata.deletion_timestamp.is_none()) {
+            Some(live) => Dependency::answered(None, status::summary_of(key, live, world.now), Some(live)),
+            None => Dependency::without_claim(status::waiting(key, awaiting(definition))),
+        }
+    }
+
+    /// Whether a claim is for the resource that is shared, and not for one of another Workload with that name.
+    fn is_same(&self, claim: &ResourceClaim) -> bool {
+        let (spec, resource) = (&claim.spec, self.resource);
+        spec.id.as_deref() == resource.id.as_ref().map(|id| id.as_str())
+            && spec.type_ == resource.type_.as_str()
+            && spec.class == resource.class.as_str()
     }
 
     fn spec(&self, platform: &Platform, outputs: &Outputs) -> Result<ResourceClaimSpec, ClaimSummary> {
@@ -96,6 +152,7 @@ impl Asked<'_> {
             type_,
             class,
             id: self.resource.id.as_ref().map(ToString::to_string),
+            metadata: self.resource.metadata.clone(),
             params,
             provisioner: entry.name.clone(),
             parameters: entry.parameters.clone(),
@@ -104,21 +161,14 @@ impl Asked<'_> {
     }
 
     /// Whether `spec` may be applied where `live` stands.
-    fn against(
-        &self,
-        live: Option<&Arc<ResourceClaim>>,
-        spec: &ResourceClaimSpec,
-    ) -> Result<(), ClaimSummary> {
+    fn against(&self, live: Option<&ResourceClaim>, spec: &ResourceClaimSpec) -> Result<(), ClaimSummary> {
         let (key, Some(live)) = (self.key.as_str(), live) else { return Ok(()) };
         let (owner, wanted) = (&live.spec.workload_ref, &spec.workload_ref);
-        if owner.name != wanted.name || live.spec.key != spec.key {
-            let message = format!(
-                "its name collides with that of dependency `{}` of Workload `{}`: give one of them another key.",
-                live.spec.key, owner.name
-            );
-            return Err(status::failed(key, message));
+        let is_shared = spec.id.is_some() && self.is_same(live);
+        if !is_shared && (owner.name != wanted.name || live.spec.key != spec.key || live.spec.id != spec.id) {
+            return Err(collides(key, live));
         }
-        if owner.uid != wanted.uid || live.metadata.deletion_timestamp.is_some() {
+        if (!is_shared && owner.uid != wanted.uid) || live.metadata.deletion_timestamp.is_some() {
             let message = "waiting until what it replaces, which has the same name, is gone.".to_owned();
             return Err(status::waiting(key, message));
         }
@@ -135,31 +185,91 @@ impl Asked<'_> {
         Ok(())
     }
 
-    fn claimed(
-        &self,
-        name: String,
-        spec: ResourceClaimSpec,
-        live: Option<&Arc<ResourceClaim>>,
-    ) -> Dependency {
+    fn own_claim(&self, name: String, spec: ResourceClaimSpec) -> ResourceClaim {
+        claim(name, self.valid.namespace.clone(), spec, vec![owner_reference(self.workload)])
+    }
+
+    fn claimed(&self, claim: ResourceClaim, live: Option<&ResourceClaim>, world: &World) -> Dependency {
         let key = self.key.as_str();
         // An answer to other params than those of now does not count.
-        let answered = live.filter(|live| live.spec == spec);
+        let answered = live.filter(|live| live.spec == claim.spec);
         let summary = match answered {
-            Some(live) => status::summary_of(key, live),
-            None => status::waiting(key, format!("waiting for `{}`, which provides it.", spec.provisioner)),
+            Some(live) => status::summary_of(key, live, world.now),
+            None => {
+                status::waiting(key, format!("waiting for `{}`, which provides it.", claim.spec.provisioner))
+            }
         };
+        Dependency::answered(Some(claim), summary, answered)
+    }
+}
+
+impl Dependency {
+    fn without_claim(summary: ClaimSummary) -> Self {
+        Self { claim: None, summary, outputs: None, revision: None }
+    }
+
+    /// With the outputs of `answered`, if they can be used.
+    fn answered(
+        claim: Option<ResourceClaim>,
+        summary: ClaimSummary,
+        answered: Option<&ResourceClaim>,
+    ) -> Self {
         let usable = summary.phase == ClaimPhase::Bound && summary.outputs_available;
         let answer = answered.and_then(|live| live.status.as_ref()).filter(|_| usable);
         let (outputs, revision) =
             answer.map(|status| (status.outputs.clone(), status.outputs_revision.clone())).unzip();
-        let metadata = ObjectMeta {
-            name: Some(name),
-            namespace: Some(self.valid.namespace.clone()),
-            labels: Some(metadata::labels(self.valid.name.as_str(), DEFINITION.name)),
-            owner_references: Some(vec![owner_reference(self.workload)]),
-            ..ObjectMeta::default()
-        };
-        let claim = Some(ResourceClaim { metadata, spec, status: None });
-        Dependency { claim, summary, outputs, revision: revision.flatten() }
+        Self { claim, summary, outputs, revision: revision.flatten() }
     }
+}
+
+fn awaiting(definition: Option<Declaration<'_>>) -> String {
+    match definition {
+        Some(Declaration { workload, key, .. }) => {
+            format!("waiting for Workload `{}`, whose dependency `{key}` it is too.", workload.name_any())
+        }
+        None => "waiting until its new version is known.".to_owned(),
+    }
+}
+
+fn collides(key: &str, live: &ResourceClaim) -> ClaimSummary {
+    let message = format!(
+        "its name collides with that of dependency `{}` of Workload `{}`: give one of them another key.",
+        live.spec.key, live.spec.workload_ref.name
+    );
+    status::failed(key, message)
+}
+
+/// The claims that stay as they are while `workload`, which defines them, is not valid: only who owns them may change.
+pub fn kept_by(workload: &Workload, world: &World) -> Vec<ResourceClaim> {
+    let mine = |shared: &&Shared| {
+        shared.definition().is_some_and(|definition| definition.workload.name_any() == workload.name_any())
+    };
+    world.shared.values().filter(mine).filter_map(kept).collect()
+}
+
+/// The claim as it is, for those who own it now.
+fn kept(shared: &Shared) -> Option<ResourceClaim> {
+    let live = shared.claim.as_ref()?;
+    let is_shared = live.spec.id.is_some() && live.metadata.deletion_timestamp.is_none();
+    is_shared.then(|| shared_claim(shared, &live.namespace().unwrap_or_default(), live.spec.clone()))
+}
+
+fn shared_claim(shared: &Shared, namespace: &str, spec: ResourceClaimSpec) -> ResourceClaim {
+    claim(shared.name.clone(), namespace.to_owned(), spec, shared.owner_references())
+}
+
+fn claim(
+    name: String,
+    namespace: String,
+    spec: ResourceClaimSpec,
+    owners: Vec<OwnerReference>,
+) -> ResourceClaim {
+    let metadata = ObjectMeta {
+        name: Some(name),
+        namespace: Some(namespace),
+        labels: Some(metadata::labels(&spec.workload_ref.name, DEFINITION.name)),
+        owner_references: Some(owners),
+        ..ObjectMeta::default()
+    };
+    ResourceClaim { metadata, spec, status: None }
 }

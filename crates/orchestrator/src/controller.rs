@@ -1,13 +1,14 @@
 //! The driver: when to reconcile, and the order of the steps.
 
-use api_types::{ResourceClaim, Workload, metadata::ANNOTATION_TRACEPARENT};
+use api_types::{Reason, Workload, WorkloadExposure, WorkloadPlan, metadata::ANNOTATION_TRACEPARENT};
 use async_trait::async_trait;
 use controller_kit::{Applier, CacheClosed, Kit, reconcile_span};
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_controller::{Context, Controller, TraceMetadata};
 use kube::{
     Client, ResourceExt as _,
-    runtime::{controller::Action, reflector::ObjectRef, watcher},
+    runtime::{controller::Action, watcher},
 };
 use tracing::{Instrument as _, Span};
 
@@ -18,6 +19,8 @@ use crate::{
     caches::{Caches, Triggers, watch_all},
     dereference::{World, dereference},
     events::event_for,
+    grace::Silence,
+    neighbours::{self, Neighbours},
     platform::Platform,
     status::{self, Findings, Verdict},
     update_status::{self, update_status},
@@ -57,12 +60,17 @@ impl Orchestrator {
         Self { caches, applier, platform }
     }
 
-    /// One pass for one Workload: the pipeline.
+    /// One pass for one Workload at the time `now`: the pipeline. Tells when to look again if nothing changes.
     ///
     /// # Errors
     /// If the API server could not be written to. What stands in the Workload's own way is no error but its status.
-    pub async fn reconcile(&self, workload: &Workload, trace: &TraceMetadata) -> Result<Action, Error> {
-        let world = dereference(&self.caches, workload);
+    pub async fn reconcile(
+        &self,
+        workload: &Workload,
+        now: Timestamp,
+        trace: &TraceMetadata,
+    ) -> Result<Action, Error> {
+        let world = dereference(&self.caches, workload, now);
         let span = span(workload, &world);
         self.settle(workload, world, trace).instrument(span).await
     }
@@ -73,16 +81,16 @@ impl Orchestrator {
         world: World,
         trace: &TraceMetadata,
     ) -> Result<Action, Error> {
-        let built = build(workload, validate(workload), &self.platform, &world);
+        let built = build(workload, validate(workload, &world), &self.platform, &world);
         let world = apply(&self.applier, &self.caches, &world, &built).await?;
         let findings = findings(workload, built, &world);
-        let status = status::compute(workload.status.as_ref(), findings, Timestamp::now());
+        let status = status::compute(workload.status.as_ref(), findings, world.now);
         if update_status(&self.applier, &self.caches, workload, &status).await?
             && let Some(event) = event_for(workload.status.as_ref(), &status)
         {
             trace.publish_event(event).await;
         }
-        Ok(Action::await_change())
+        Ok(world.grace_left().map_or_else(Action::await_change, Action::requeue))
     }
 }
 
@@ -102,10 +110,25 @@ fn findings(workload: &Workload, built: Built, world: &World) -> Findings {
         inputs: built.inputs,
         claims: built.summaries,
         projection: match built.projection {
-            Projection::Emitted(_) | Projection::Stands => Verdict::Yes,
+            Projection::Emitted(_) | Projection::Stands => taken(world),
             Projection::Withheld(reason, message) => Verdict::No(reason, message),
         },
         answer: world.answer(),
+    }
+}
+
+/// Whether there is a runtime for the plan, as far as anyone can tell.
+fn taken(world: &World) -> Verdict {
+    match (world.silence_of_runtime(), &world.exposure) {
+        (Silence::Long, Some(exposure)) => Verdict::No(
+            Reason::RuntimeSelecting,
+            format!(
+                "Nobody has taken the Workload up: ask your platform team whether a runtime of class `{}` is installed \
+                 and runs, or choose another spec.profile.",
+                exposure.spec.runtime_class
+            ),
+        ),
+        _ => Verdict::Yes,
     }
 }
 
@@ -125,28 +148,39 @@ impl Context for Orchestrator {
         let newest =
             self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
         let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
-        self.reconcile(&newest, trace).await.map(Some)
+        self.reconcile(&newest, Timestamp::now(), trace).await.map(Some)
     }
 }
 
-/// The loop: a Workload is looked at when it changes, and when anything that was made for it does.
+/// The loop: a Workload is looked at when it changes, when anything that was made for it does, and when one that it
+/// shares something with does.
 pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> Controller<Orchestrator> {
-    let store = orchestrator.caches.workloads.store();
+    let caches = orchestrator.caches.clone();
+    let (of_claims, of_plans, of_exposures) = (caches.clone(), caches.clone(), caches.clone());
     let Triggers { workloads, claims, plans, exposures } = triggers;
+    let mut neighbours = Neighbours::new(caches.clone());
+    let workloads = workloads.flat_map(move |changed| {
+        let concerned = changed.map(|workload| neighbours.with(workload));
+        stream::iter(match concerned {
+            Ok(workloads) => workloads.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })
+    });
     Controller::namespaced_all(kit.client.clone(), orchestrator, watcher::Config::default()).with_controller(
-        |_| {
-            kube::runtime::Controller::for_stream(workloads, store)
-                .owns_stream(plans)
-                .owns_stream(exposures)
-                .watches_stream(claims, possible_users)
+        move |_| {
+            kube::runtime::Controller::for_stream(workloads, caches.workloads.store())
+                .watches_stream(plans, move |plan: WorkloadPlan| {
+                    neighbours::of_roll_out(
+                        &of_plans,
+                        &plan.namespace().unwrap_or_default(),
+                        &plan.spec.workload_ref,
+                    )
+                })
+                .watches_stream(exposures, move |exposure: WorkloadExposure| {
+                    let namespace = exposure.namespace().unwrap_or_default();
+                    neighbours::of_roll_out(&of_exposures, &namespace, &exposure.spec.workload_ref)
+                })
+                .watches_stream(claims, move |claim| neighbours::of_claim(&of_claims, &claim))
         },
     )
-}
-
-/// Every Workload that may have a claim of this name: its own, and those whose claim it stands in the way of. Whoever
-/// does not exist is not looked at.
-fn possible_users(claim: ResourceClaim) -> Vec<ObjectRef<Workload>> {
-    let (name, namespace) = (claim.name_any(), claim.namespace().unwrap_or_default());
-    let prefixes = name.match_indices('-').map(|(end, _)| &name[..end]);
-    prefixes.map(|workload| ObjectRef::new(workload).within(&namespace)).collect()
 }

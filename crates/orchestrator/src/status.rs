@@ -1,12 +1,15 @@
 //! The one status that users read, computed from what was found. Pure: the same findings make the same status.
 
 use api_types::{
-    ClaimPhase, ClaimSummary, ConditionType, Reason, WorkloadExposure, WorkloadPlan, WorkloadStatus,
+    ClaimPhase, ClaimSummary, ConditionType, Reason, ResourceClaim, WorkloadExposure, WorkloadPlan,
+    WorkloadStatus,
 };
 use conditions::{Desired, Status};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use url::Url;
+
+use crate::grace::{self, Silence};
 
 /// What a reconcile found out about a Workload.
 #[derive(Clone, Debug)]
@@ -170,12 +173,19 @@ fn mirrored(condition: &Condition) -> Part {
     }
 }
 
-/// The state of a dependency as its claim tells it.
-pub fn summary_of(key: &str, claim: &api_types::ResourceClaim) -> ClaimSummary {
+/// The state of a dependency as its claim tells it at the time `now`.
+pub fn summary_of(key: &str, claim: &ResourceClaim, now: Timestamp) -> ClaimSummary {
     let answered =
         claim.status.as_ref().filter(|status| status.observed_generation == claim.metadata.generation);
     let Some(status) = answered else {
-        let message = format!("waiting for `{}`, which provides it.", claim.spec.provisioner);
+        let provisioner = &claim.spec.provisioner;
+        let message = match grace::of_provisioner(claim, now) {
+            Silence::Long => format!(
+                "`{provisioner}`, which should provide it, has never answered: ask your platform team whether it is \
+                 installed and runs."
+            ),
+            Silence::Broken | Silence::Young(_) => format!("waiting for `{provisioner}`, which provides it."),
+        };
         return waiting(key, message);
     };
     ClaimSummary {

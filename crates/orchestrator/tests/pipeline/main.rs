@@ -1,13 +1,15 @@
 //! The whole pipeline against an API server in memory, with provisioner and runtime played by the test.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+mod absence;
+mod containers;
+mod sharing;
 mod stage;
 
 use api_types::{ClaimPhase, ResourceClaim, WorkloadExposure, WorkloadPlan, WorkloadPlanSpec};
-use controller_kit::testing::TestApiServer;
 use serde_json::json;
-use stage::{NAMESPACE, Stage, fixture};
+use stage::{NAMESPACE, Stage, fixture, outcome};
 
 /// A Workload with a database that is bound, its plan made and running.
 async fn running_with_database() -> Stage {
@@ -166,15 +168,6 @@ async fn invalid_inputs_name_every_field_and_leave_what_runs_alone() {
 }
 
 #[tokio::test]
-async fn what_is_not_supported_yet_is_refused_and_not_ignored() {
-    let stage = Stage::with("db.yaml");
-    stage.edit(|workload| workload.spec.resources.get_mut("db").unwrap().id = Some("shared-db".into()));
-    stage.pass().await.unwrap();
-    assert_eq!(stage.condition("Ready"), "False/SpecInvalid");
-    assert!(stage.message("Ready").contains("spec.resources.db.id"));
-}
-
-#[tokio::test]
 async fn a_profile_that_nobody_offers_is_said_with_those_there_are() {
     let stage = Stage::with("web.yaml");
     stage.edit(|workload| workload.spec.profile = Some("batch".into()));
@@ -199,6 +192,56 @@ async fn a_claim_goes_only_after_the_plan_without_it_has_rolled_out() {
     stage.pass().await.unwrap();
     assert!(stage.claim("shop-api-db").is_none());
     assert_eq!(stage.condition("Ready"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn a_claim_stays_while_the_plan_without_it_does_not_run() {
+    let stage = running_with_database().await;
+    stage.edit(|workload| {
+        workload.spec.resources.clear();
+        workload.spec.containers.get_mut("main").unwrap().variables.clear();
+    });
+    // The runtime's last word is Ready, but of the plan that still used the claim.
+    stage.pass().await.unwrap();
+    stage.pass().await.unwrap();
+    assert!(stage.claim("shop-api-db").is_some());
+    for reason in ["RuntimeProvisioning", "RuntimeDegraded", "QuotaExceeded"] {
+        stage.runtime_says("False", reason, None);
+        stage.pass().await.unwrap();
+        assert!(stage.claim("shop-api-db").is_some(), "{reason}");
+    }
+    assert_eq!(stage.pass().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_claim_stays_while_the_plan_without_it_cannot_be_made() {
+    let stage = running_with_database().await;
+    stage.edit(|workload| {
+        let db = workload.spec.resources.remove("db").unwrap();
+        workload.spec.resources.insert("other".into(), db);
+        let variables = &mut workload.spec.containers.get_mut("main").unwrap().variables;
+        *variables = [("DB_HOST".to_owned(), "${resources.other.host}".to_owned())].into();
+    });
+    stage.pass().await.unwrap();
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/BindingPending");
+    assert!(stage.claim("shop-api-db").is_some() && stage.claim("shop-api-other").is_some());
+    stage.provisioner_says("shop-api-other", fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    assert!(stage.claim("shop-api-db").is_none());
+    assert_eq!(stage.condition("Ready"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn a_claim_stays_while_the_spec_without_it_is_not_valid() {
+    let stage = running_with_database().await;
+    stage.edit(|workload| workload.spec.resources.clear());
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/SpecInvalid");
+    stage.pass().await.unwrap();
+    assert!(stage.claim("shop-api-db").is_some());
 }
 
 #[tokio::test]
@@ -265,23 +308,59 @@ async fn params_wait_for_the_outputs_that_they_use() {
     assert_eq!(params.0["near"], "db.team-a.svc");
 }
 
-/// Everything that is there, without what counts the writes that led to it.
-fn outcome(server: &TestApiServer) -> serde_json::Value {
-    let mut outcome = json!([
-        server.list::<ResourceClaim>(),
-        server.list::<WorkloadPlan>(),
-        server.list::<WorkloadExposure>(),
-        server.list::<api_types::Workload>(),
-    ]);
-    for object in outcome.as_array_mut().unwrap().iter_mut().flat_map(|list| list.as_array_mut().unwrap()) {
-        for field in ["resourceVersion", "uid", "creationTimestamp", "managedFields"] {
-            object["metadata"].as_object_mut().unwrap().remove(field);
-        }
-        for condition in object["status"]["conditions"].as_array_mut().into_iter().flatten() {
-            condition.as_object_mut().unwrap().remove("lastTransitionTime");
-        }
+#[tokio::test]
+async fn params_go_from_dependency_to_dependency_in_the_order_that_they_need() {
+    let stage = Stage::with("db.yaml");
+    stage.edit(|workload| {
+        let resource = |params| api_types::Resource {
+            params: serde_json::from_value(params).unwrap(),
+            ..workload.spec.resources["db"].clone()
+        };
+        let near =
+            resource(json!({"hosts": ["${resources.db.host}"], "tls": {"key": "${resources.db.password}"}}));
+        let far = resource(json!({"near": "${resources.near.host}:${resources.near.port}"}));
+        workload.spec.resources.extend([("near".to_owned(), near), ("far".to_owned(), far)]);
+    });
+    for claim in ["shop-api-db", "shop-api-near", "shop-api-far"] {
+        assert!(stage.claim(claim).is_none());
+        stage.pass().await.unwrap();
+        stage.provisioner_says(claim, fixture("db.bound.yaml"));
     }
-    outcome
+    let params = |claim| serde_json::to_value(stage.claim(claim).unwrap().spec.params).unwrap();
+    let key = json!([{"secretKeyRef": {"name": "shop-api-db-postgres-secret", "key": "password"}}]);
+    assert_eq!(params("shop-api-near"), json!({"hosts": ["db.team-a.svc"], "tls": {"key": key}}));
+    assert_eq!(params("shop-api-far"), json!({"near": "db.team-a.svc:5432"}));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("ClaimsReady"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn a_cycle_of_params_is_named_and_makes_no_claim() {
+    let stage = Stage::with("db.yaml");
+    stage.edit(|workload| {
+        let db = workload.spec.resources.get_mut("db").unwrap();
+        db.params = serde_json::from_value(json!({"of": "${resources.copy.host}"})).unwrap();
+        let mut copy = db.clone();
+        copy.params = serde_json::from_value(json!({"of": "${resources.db.host}"})).unwrap();
+        workload.spec.resources.insert("copy".into(), copy);
+    });
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/SpecInvalid");
+    assert!(stage.message("Ready").contains("copy → db → copy"), "{}", stage.message("Ready"));
+    assert!(stage.server.list::<ResourceClaim>().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_user_says_about_a_resource_reaches_its_provisioner() {
+    let stage = Stage::with("db.yaml");
+    stage.edit(|workload| {
+        let metadata =
+            serde_json::from_value(json!({"annotations": {"example.com/tier": "gold"}, "note": "${as.is}"}));
+        workload.spec.resources.get_mut("db").unwrap().metadata = metadata.unwrap();
+    });
+    stage.pass().await.unwrap();
+    let metadata = stage.claim("shop-api-db").unwrap().spec.metadata.0;
+    assert_eq!(json!(metadata), json!({"annotations": {"example.com/tier": "gold"}, "note": "${as.is}"}));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! A stage for one Workload: an API server in memory, and the hands of everybody else who acts on it.
+//! A stage for a Workload, or for several that stand on it together: an API server in memory, and the hands of everybody
+//! else who acts on it.
 
 use std::path::Path;
 
@@ -7,7 +8,9 @@ use api_types::{
     WorkloadStatus,
 };
 use controller_kit::{Applier, Cache, testing::TestApiServer};
+use jiff::{SignedDuration, Timestamp};
 use k8s_controller::TraceMetadata;
+use kube::{api::ObjectMeta, runtime::controller::Action};
 use orchestrator::{
     DEFINITION,
     caches::Caches,
@@ -27,29 +30,50 @@ pub(crate) fn fixture<T: DeserializeOwned>(name: &str) -> T {
 pub(crate) struct Stage {
     pub(crate) server: TestApiServer,
     name: String,
+    now: Timestamp,
 }
 
 impl Stage {
     /// A stage on which the user has applied the Workload of a fixture.
     pub(crate) fn with(fixture_name: &str) -> Self {
-        let server = TestApiServer::new();
-        let workload: Workload = server.insert(fixture(fixture_name));
-        Self { server, name: workload.metadata.name.unwrap() }
+        Self::on(TestApiServer::new(), fixture(fixture_name))
+    }
+
+    /// The same stage, on which the user has applied one more Workload, as that Workload sees it.
+    pub(crate) fn joined_by(&self, fixture_name: &str) -> Self {
+        Self::on(self.server.clone(), fixture(fixture_name))
+    }
+
+    /// The stage of `server`, on which the user has applied `workload`.
+    pub(crate) fn on(server: TestApiServer, workload: Workload) -> Self {
+        let workload: Workload = server.insert(workload);
+        Self { server, name: workload.metadata.name.unwrap(), now: Timestamp::constant(1_767_225_600, 0) }
+    }
+
+    /// The same stage so many seconds after `object` was created.
+    pub(crate) fn after(self, object: &ObjectMeta, seconds: i64) -> Self {
+        let created = object.creation_timestamp.as_ref().unwrap().0;
+        Self { now: created + SignedDuration::from_secs(seconds), ..self }
     }
 
     /// One pass over what is there now, as a process that has just started sees it. Gives the number of its writes.
     pub(crate) async fn pass(&self) -> Result<usize, Error> {
+        self.pass_until().await.map(|(writes, _)| writes)
+    }
+
+    /// As [`Self::pass`], and when the next one is due if nothing changes.
+    pub(crate) async fn pass_until(&self) -> Result<(usize, Action), Error> {
         self.server.clear_requests();
-        let caches = Caches {
-            workloads: Cache::from_objects(self.server.list()),
-            claims: Cache::from_objects(self.server.list()),
-            plans: Cache::from_objects(self.server.list()),
-            exposures: Cache::from_objects(self.server.list()),
-        };
+        let caches = Caches::new(
+            Cache::from_objects(self.server.list()),
+            Cache::from_objects(self.server.list()),
+            Cache::from_objects(self.server.list()),
+            Cache::from_objects(self.server.list()),
+        );
         let applier = Applier::new(self.server.client(), DEFINITION.name);
         let orchestrator = Orchestrator::reading(caches, applier, Platform::builtin());
-        orchestrator.reconcile(&self.workload(), &TraceMetadata::default()).await?;
-        Ok(self.server.writes().len())
+        let action = orchestrator.reconcile(&self.workload(), self.now, &TraceMetadata::default()).await?;
+        Ok((self.server.writes().len(), action))
     }
 
     pub(crate) fn workload(&self) -> Workload {
@@ -123,4 +147,38 @@ impl Stage {
         self.server
             .modify(NAMESPACE, &self.name, |exposure: &mut WorkloadExposure| exposure.status = Some(status));
     }
+}
+
+/// Passes of all these in turn, until none writes anything. Gives the number of writes.
+pub(crate) async fn settle(stages: &[&Stage]) -> usize {
+    let mut writes = 0;
+    for _ in 0..10 {
+        let before = writes;
+        for stage in stages {
+            writes += stage.pass().await.unwrap();
+        }
+        if writes == before {
+            return writes;
+        }
+    }
+    panic!("they never come to rest");
+}
+
+/// Everything that is there, without what counts the writes that led to it.
+pub(crate) fn outcome(server: &TestApiServer) -> serde_json::Value {
+    let mut outcome = json!([
+        server.list::<ResourceClaim>(),
+        server.list::<WorkloadPlan>(),
+        server.list::<WorkloadExposure>(),
+        server.list::<Workload>(),
+    ]);
+    for object in outcome.as_array_mut().unwrap().iter_mut().flat_map(|list| list.as_array_mut().unwrap()) {
+        for field in ["resourceVersion", "uid", "creationTimestamp", "managedFields"] {
+            object["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        for condition in object["status"]["conditions"].as_array_mut().into_iter().flatten() {
+            condition.as_object_mut().unwrap().remove("lastTransitionTime");
+        }
+    }
+    outcome
 }

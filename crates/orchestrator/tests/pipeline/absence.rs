@@ -1,0 +1,99 @@
+//! Nobody answers: said after a grace period, once, and at a time that only objects decide.
+
+use std::time::Duration;
+
+use kube::runtime::controller::Action;
+
+use crate::stage::{Stage, fixture};
+
+/// A stage on which the provisioner has been silent for so long.
+async fn unclaimed_for(seconds: i64) -> Stage {
+    let stage = Stage::with("db.yaml");
+    stage.pass().await.unwrap();
+    let claim = stage.claim("shop-api-db").unwrap();
+    stage.after(&claim.metadata, seconds)
+}
+
+#[tokio::test]
+async fn a_provisioner_has_half_a_minute_to_answer() {
+    let stage = unclaimed_for(29).await;
+    let second = Action::requeue(Duration::from_secs(1));
+    assert_eq!(stage.pass_until().await.unwrap(), (0, second));
+    assert_eq!(stage.condition("ClaimsReady"), "False/BindingPending");
+    assert!(stage.message("ClaimsReady").contains("waiting for `provisioner-postgres`"));
+}
+
+#[tokio::test]
+async fn a_provisioner_that_never_answers_is_said_to_be_absent_in_one_write() {
+    let stage = unclaimed_for(30).await;
+    assert_eq!(stage.pass_until().await.unwrap(), (1, Action::await_change()));
+    assert_eq!(stage.condition("Ready"), "False/BindingPending");
+    let message = stage.message("Ready");
+    assert!(
+        message.contains("`provisioner-postgres`") && message.contains("ask your platform team"),
+        "{message}"
+    );
+    assert_eq!(stage.pass_until().await.unwrap(), (0, Action::await_change()));
+}
+
+#[tokio::test]
+async fn a_provisioner_that_answers_at_last_is_believed() {
+    let stage = unclaimed_for(600).await;
+    stage.pass().await.unwrap();
+    stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("ClaimsReady"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn a_provisioner_that_has_answered_before_is_not_absent() {
+    let stage = unclaimed_for(600).await;
+    stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+    stage.edit(|workload| {
+        let params = serde_json::from_value(serde_json::json!({"size": 1}));
+        workload.spec.resources.get_mut("db").unwrap().params = params.unwrap();
+    });
+    stage.pass().await.unwrap();
+    assert_eq!(stage.pass_until().await.unwrap().1, Action::await_change());
+    assert!(stage.message("ClaimsReady").contains("waiting for `provisioner-postgres`"));
+}
+
+/// A stage on which the runtime has been silent for so long.
+async fn untaken_for(seconds: i64) -> Stage {
+    let stage = Stage::with("web.yaml");
+    stage.pass().await.unwrap();
+    let exposure = stage.exposure().unwrap();
+    stage.after(&exposure.metadata, seconds)
+}
+
+#[tokio::test]
+async fn a_runtime_has_half_a_minute_to_answer() {
+    let stage = untaken_for(10).await;
+    assert_eq!(stage.pass_until().await.unwrap(), (0, Action::requeue(Duration::from_secs(20))));
+    assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeProvisioning");
+}
+
+#[tokio::test]
+async fn a_runtime_that_never_answers_is_said_to_be_absent_in_one_write() {
+    let stage = untaken_for(31).await;
+    assert_eq!(stage.pass_until().await.unwrap(), (1, Action::await_change()));
+    assert_eq!(stage.condition("Ready"), "False/RuntimeSelecting");
+    let message = stage.message("Ready");
+    assert!(
+        message.contains("class `kubernetes`") && message.contains("ask your platform team"),
+        "{message}"
+    );
+    assert_eq!(stage.pass_until().await.unwrap(), (0, Action::await_change()));
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn a_runtime_that_has_answered_before_is_not_absent() {
+    let stage = untaken_for(3_600).await;
+    stage.runtime_says("True", "Succeeded", None);
+    stage.edit(|workload| workload.spec.containers.get_mut("main").unwrap().image = "web:2".into());
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/RuntimeProvisioning");
+}
