@@ -7,6 +7,7 @@
 //! | kind | who writes `spec` | who writes `status` |
 //! |---|---|---|
 //! | [`Workload`] | users only | the orchestrator only |
+//! | [`PlatformPolicy`] | platform operators | the orchestrator |
 //! | [`ResourceClaim`] | the orchestrator | the one provisioner named in `spec.provisioner` |
 //! | [`WorkloadPlan`] | the orchestrator | nobody: it has no status |
 //! | [`WorkloadExposure`] | the orchestrator | the one runtime named in `spec.runtimeClass` |
@@ -19,6 +20,7 @@ mod exposure;
 mod json;
 pub mod metadata;
 mod plan;
+mod policy;
 mod vocabulary;
 mod workload;
 
@@ -30,6 +32,10 @@ pub use json::OpenObject;
 pub use plan::{
     PlanClaim, PlanContainer, PlanFile, PlanVolume, Segment, Template, TemplateKind, Text, WorkloadPlan,
     WorkloadPlanSpec, WorkloadRef,
+};
+pub use policy::{
+    AllowedResource, NamespaceRequirement, NamespaceSelector, PlatformPolicy, PlatformPolicySpec,
+    PlatformPolicyStatus, PolicyDefaults, PolicyLimits, SelectorOperator,
 };
 pub use vocabulary::{ClaimPhase, ConditionType, Reason};
 pub use workload::{
@@ -47,5 +53,11 @@ pub const VERSION: &str = "v1b1";
 pub fn crds()
 -> Vec<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> {
     use kube::CustomResourceExt as _;
-    vec![Workload::crd(), ResourceClaim::crd(), WorkloadPlan::crd(), WorkloadExposure::crd()]
+    vec![
+        Workload::crd(),
+        PlatformPolicy::crd(),
+        ResourceClaim::crd(),
+        WorkloadPlan::crd(),
+        WorkloadExposure::crd(),
+    ]
 }

@@ -15,13 +15,13 @@ use crate::{ClaimPhase, OpenObject, Reason};
 /// Score names: workloads, containers, ports, resources.
 const NAME: &str = "^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$";
 /// Score resource types and classes.
-const TYPE: &str = "^[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$";
+pub(crate) const TYPE: &str = "^[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$";
 /// Score resource ids: labels joined by dots.
 const ID: &str = r"^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*$";
 /// Score memory quantities.
-const MEMORY: &str = r"^(0\.\d+|[1-9]\d*(\.\d+)?)(K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$";
+pub(crate) const MEMORY: &str = r"^(0\.\d+|[1-9]\d*(\.\d+)?)(K|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$";
 /// Score CPU quantities.
-const CPU: &str = r"^\d+(?:m|\.\d+)?$";
+pub(crate) const CPU: &str = r"^\d+(?:m|\.\d+)?$";
 /// Score file modes.
 const MODE: &str = "^0?[0-7]{3}$";
 /// HTTP header names.

@@ -14,7 +14,7 @@ mod grammar;
 pub mod identity;
 pub mod names;
 pub mod order;
-mod path;
+pub mod path;
 pub mod placeholder;
 pub mod project;
 pub mod quantity;

@@ -4,21 +4,21 @@ use std::fmt;
 
 /// The path of a field from the root of the object, for example `spec.containers.web.variables.DB_HOST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FieldPath(String);
+pub struct FieldPath(String);
 
 impl FieldPath {
     /// A field of the object itself.
-    pub(crate) fn root(name: &str) -> Self {
+    pub fn root(name: &str) -> Self {
         Self(name.to_owned())
     }
 
     /// A field of the field at this path.
-    pub(crate) fn field(&self, name: &str) -> Self {
+    pub fn field(&self, name: &str) -> Self {
         Self(format!("{self}.{name}"))
     }
 
     /// The entry of the map at this path. Keys that dots would make ambiguous stand in brackets, quoted.
-    pub(crate) fn key(&self, key: &str) -> Self {
+    pub fn key(&self, key: &str) -> Self {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         if !key.is_empty() && key.chars().all(plain) {
             self.field(key)
@@ -28,7 +28,7 @@ impl FieldPath {
     }
 
     /// The entry of the list at this path, counted from 0.
-    pub(crate) fn index(&self, index: usize) -> Self {
+    pub fn index(&self, index: usize) -> Self {
         Self(format!("{self}[{index}]"))
     }
 }

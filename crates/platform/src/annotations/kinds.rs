@@ -1,0 +1,91 @@
+//! What kind of work a Workload is, and which annotations mean something for it.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use api_types::OpenObject;
+use score_spec::validate::FieldError;
+use serde_json::Value;
+
+use super::{fields, path};
+use crate::{errors::Errors, listed};
+
+/// What kind of work a Workload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Runs for as long as it is there.
+    Deployment,
+    /// The same, and each copy keeps its name.
+    StatefulSet,
+    /// Runs until it is done.
+    Job,
+    /// The same, by the clock.
+    CronJob,
+}
+
+const KINDS: [(&str, Kind); 4] = [
+    ("Deployment", Kind::Deployment),
+    ("StatefulSet", Kind::StatefulSet),
+    ("Job", Kind::Job),
+    ("CronJob", Kind::CronJob),
+];
+
+/// The text is no kind of work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {}: correct it", listed(KINDS.iter().map(|(name, _)| name)))]
+pub struct NotAKind;
+
+impl FromStr for Kind {
+    type Err = NotAKind;
+
+    fn from_str(text: &str) -> Result<Self, NotAKind> {
+        KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind).ok_or(NotAKind)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(KINDS.iter().find(|(_, kind)| kind == self).map_or("", |(name, _)| name))
+    }
+}
+
+impl Kind {
+    /// Whether a value, by its name in the runtime's values, means something for this kind.
+    fn takes(self, value: &str) -> bool {
+        let serves = matches!(self, Self::Deployment | Self::StatefulSet);
+        match value {
+            "replicas" | "autoscaling" => serves,
+            "schedule" | "timeZone" | "concurrencyPolicy" => self == Self::CronJob,
+            "completions" | "parallelism" | "backoffLimit" | "activeDeadlineSeconds" => !serves,
+            _ => true,
+        }
+    }
+}
+
+/// Checks that what the Workload asks for means something for the kind of work that it turns out to be, given all
+/// values for the runtime. A kind that is none of ours is the business of the runtime.
+pub fn check_kind(
+    annotations: &BTreeMap<String, String>,
+    asked: &OpenObject,
+    values: &OpenObject,
+) -> Vec<FieldError> {
+    let kind = values.0.get("kind").and_then(Value::as_str);
+    let Ok(kind) = kind.map_or(Ok(Kind::Deployment), str::parse::<Kind>) else { return Vec::new() };
+    let mut errors = Errors::default();
+    for value in asked.0.keys().filter(|value| !kind.takes(value)) {
+        let key = fields::annotation_of(value).unwrap_or(value);
+        let message = format!(
+            "means nothing for a `{kind}`, which this Workload is by {}: remove it, or set {}",
+            by(annotations),
+            fields::KIND
+        );
+        errors.add(&path(key), message);
+    }
+    if kind == Kind::CronJob && !values.0.contains_key("schedule") {
+        errors.add(&path(fields::SCHEDULE), format_args!("is missing, and a `{kind}` needs it: add it"));
+    }
+    errors.into_vec()
+}
+
+fn by(annotations: &BTreeMap<String, String>) -> &'static str {
+    if annotations.contains_key(fields::KIND) { fields::KIND } else { "its profile" }
+}

@@ -1,0 +1,77 @@
+//! JSON schemas that a platform gives for params and outputs.
+
+use std::{fmt, sync::Arc};
+
+use jsonschema::{ValidationError, Validator};
+use score_spec::{path::FieldPath, validate::FieldError};
+use serde_json::Value;
+
+use crate::{errors::Errors, reader::Node};
+
+/// A JSON schema that was found valid. Two are equal if they are written the same.
+#[derive(Clone)]
+pub struct Schema {
+    document: Value,
+    validator: Arc<Validator>,
+}
+
+impl Schema {
+    /// The schema in a document.
+    pub(crate) fn read(node: &Node<'_>, errors: &mut Errors) -> Option<Self> {
+        node.object(errors)?;
+        let message = |error: ValidationError<'_>| {
+            let place = path_of(&FieldPath::root("").to_string(), error.instance_path().as_str());
+            format!("is no JSON schema: {error} (at {})", if place.is_empty() { "its root" } else { &place })
+        };
+        let validator = errors.keep(jsonschema::validator_for(node.value).map_err(message), &node.path)?;
+        Some(Self { document: node.value.clone(), validator: Arc::new(validator) })
+    }
+
+    /// What is wrong with `value`, which stands at `path`. What `is_open` accepts is not judged: its value is not
+    /// known yet.
+    pub(crate) fn errors(
+        &self,
+        value: &Value,
+        path: &FieldPath,
+        is_open: fn(&Value) -> bool,
+    ) -> Vec<FieldError> {
+        let judged = self.validator.iter_errors(value).filter(|error| !is_open(error.instance()));
+        let located = judged.map(|error| FieldError {
+            path: path_of(&path.to_string(), error.instance_path().as_str()),
+            message: format!("{error}: correct it"),
+        });
+        located.collect()
+    }
+
+    /// The names of the properties that the schema lists; none if it lists none.
+    pub(crate) fn properties(&self) -> Option<Vec<&str>> {
+        let properties = self.document.get("properties")?.as_object()?;
+        Some(properties.keys().map(String::as_str).collect())
+    }
+}
+
+/// The path of what a JSON pointer leads to from `root`.
+pub(crate) fn path_of(root: &str, pointer: &str) -> String {
+    let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    let path = parts.fold(None, |path: Option<FieldPath>, part| {
+        let around = path.unwrap_or_else(|| FieldPath::root(root));
+        Some(match part.parse::<usize>() {
+            Ok(index) => around.index(index),
+            Err(_) if around.to_string().is_empty() => FieldPath::root(&part),
+            Err(_) => around.key(&part),
+        })
+    });
+    path.map_or_else(|| root.to_owned(), |path| path.to_string())
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Schema({})", self.document)
+    }
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.document == other.document
+    }
+}

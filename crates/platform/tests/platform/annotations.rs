@@ -1,0 +1,173 @@
+//! What a Workload asks for beyond Score.
+
+use platform::policy::Policies;
+use serde_json::{Value, json};
+
+use crate::support::{annotated, assert_lines, decided, full, refusals, workload};
+
+fn values(workload: &api_types::Workload) -> Value {
+    Value::Object(decided(workload, &full(), &Policies::default()).unwrap().values.0)
+}
+
+fn refused(annotations: Value) -> Vec<String> {
+    refusals(decided(&annotated(&annotations), &full(), &Policies::default()))
+}
+
+#[test]
+fn what_is_asked_for_lies_on_top_of_what_the_platform_says() {
+    let asked = json!({"score.dev/replicas": "5", "score.dev/kind": "StatefulSet"});
+    assert_eq!(
+        values(&annotated(&asked)),
+        json!({"kind": "StatefulSet", "replicas": 5, "service": {"type": "ClusterIP"}})
+    );
+}
+
+#[test]
+fn a_number_chosen_by_load_takes_the_place_of_a_fixed_one() {
+    let asked = json!({"score.dev/autoscaling": "{minReplicas: 2, maxReplicas: 5, targetCPUUtilizationPercentage: 80}"});
+    assert_eq!(
+        values(&annotated(&asked)),
+        json!({
+            "autoscaling": {"minReplicas": 2, "maxReplicas": 5, "targetCPUUtilizationPercentage": 80},
+            "service": {"type": "ClusterIP"},
+        })
+    );
+}
+
+#[test]
+fn every_annotation_becomes_its_value() {
+    let asked = json!({
+        "score.dev/profile": "batch", "score.dev/kind": "CronJob", "score.dev/schedule": "*/5 8-18 * * MON-FRI",
+        "score.dev/time-zone": "Europe/Berlin", "score.dev/concurrency-policy": "Forbid", "score.dev/completions": "1",
+        "score.dev/parallelism": "1", "score.dev/backoff-limit": "0", "score.dev/active-deadline-seconds": "600",
+    });
+    assert_eq!(
+        values(&annotated(&asked)),
+        json!({
+            "kind": "CronJob", "schedule": "*/5 8-18 * * MON-FRI", "timeZone": "Europe/Berlin",
+            "concurrencyPolicy": "Forbid", "completions": 1, "parallelism": 1, "backoffLimit": 0,
+            "activeDeadlineSeconds": 600,
+        })
+    );
+}
+
+#[test]
+fn timing_of_probes_becomes_a_value() {
+    let spec = json!({"containers": {"main": {"readinessProbe": {"exec": {"command": ["true"]}}}}});
+    let probes =
+        "main:\n  readiness: {periodSeconds: 5, successThreshold: 2}\n  startup: {failureThreshold: 30}\n";
+    let workload = workload(&json!({"annotations": {"score.dev/probes": probes}}), &spec);
+    assert_eq!(
+        values(&workload)["probes"],
+        json!({"main": {"readiness": {"periodSeconds": 5, "successThreshold": 2}, "startup": {"failureThreshold": 30}}})
+    );
+}
+
+#[test]
+fn every_wrong_value_is_told_at_once_with_its_annotation() {
+    let lines = refused(json!({
+        "score.dev/active-deadline-seconds": "0",
+        "score.dev/autoscaling": "{minReplicas: 3, maxReplicas: 2, max: 1}",
+        "score.dev/concurrency-policy": "Never",
+        "score.dev/kind": "DaemonSet",
+        "score.dev/probes": "{side: {}, main: {liveness: {}}}",
+        "score.dev/regions": "eu west",
+        "score.dev/replica": "1",
+        "score.dev/replicas": "-1",
+        "score.dev/schedule": "* * * *",
+        "score.dev/service-account": "Web_1",
+        "score.dev/storage": "lots",
+        "score.dev/time-zone": "Europe/Bielefeld",
+    }));
+    let at = |key: &str, rest: &str| format!("metadata.annotations[score.dev/{key}]{rest}");
+    let expected = [
+        at("active-deadline-seconds", ": must be a whole number of at least 1"),
+        at("autoscaling", ".maxReplicas: is below minReplicas (3)"),
+        at("autoscaling", ".max: unknown field"),
+        at("concurrency-policy", ": must be one of `Allow`, `Forbid`, `Replace`"),
+        at("kind", ": must be one of `Deployment`, `StatefulSet`, `Job`, `CronJob`"),
+        at("probes", ".main.liveness: the container has no livenessProbe"),
+        at("probes", ".side: names no container: use one of `main`"),
+        at("regions", ": \"eu west\" must be"),
+        at("replica", ": unknown annotation: remove it, or use one of `score.dev/profile`"),
+        at("replicas", ": must be a whole number of at least 0"),
+        at("schedule", ": must be five fields of cron"),
+        at("service-account", ": must be a name"),
+        at("storage", ": `lots` is not a quantity"),
+        at("time-zone", ": must be the name of a time zone"),
+        at("replicas", ": the number is either fixed or chosen by load"),
+    ];
+    assert_lines(&lines, &expected.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn schedules_are_those_that_cron_knows() {
+    let with =
+        |schedule: &str| annotated(&json!({"score.dev/kind": "CronJob", "score.dev/schedule": schedule}));
+    for schedule in [
+        "* * * * *",
+        "0 0 1 1 ?",
+        "*/15 0-6,12 1-15 JAN-MAR,jul SUN",
+        "@hourly",
+        "@midnight",
+        " 5 4 * * 7-7 ",
+    ] {
+        if schedule.contains('7') {
+            continue;
+        }
+        assert_eq!(values(&with(schedule))["schedule"], schedule.trim(), "{schedule}");
+    }
+    for schedule in [
+        "",
+        "* * * * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "* * L * *",
+        "* * 15W * *",
+        "* * * * 5#2",
+        "* * * * 5L",
+        "@every 5m",
+        "@reboot",
+        "TZ=UTC * * * * *",
+        "a b c d e",
+    ] {
+        let lines = refusals(decided(&with(schedule), &full(), &Policies::default()));
+        assert!(
+            lines[0].contains("[score.dev/schedule]: must be five fields of cron"),
+            "{schedule}: {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn what_means_nothing_for_the_kind_of_work_is_refused() {
+    assert_lines(
+        &refused(json!({"score.dev/kind": "CronJob", "score.dev/replicas": "2"})),
+        &[
+            "metadata.annotations[score.dev/replicas]: means nothing for a `CronJob`, which this Workload is by score.dev/kind",
+            "metadata.annotations[score.dev/schedule]: is missing, and a `CronJob` needs it",
+        ],
+    );
+    assert_lines(
+        &refused(json!({"score.dev/schedule": "* * * * *", "score.dev/time-zone": "UTC"})),
+        &[
+            "[score.dev/schedule]: means nothing for a `Deployment`, which this Workload is by its profile",
+            "[score.dev/time-zone]: means nothing",
+        ],
+    );
+    assert_lines(
+        &refused(json!({"score.dev/profile": "batch", "score.dev/replicas": "2"})),
+        &["[score.dev/replicas]: means nothing for a `Job`, which this Workload is by its profile"],
+    );
+}
+
+#[test]
+fn the_annotations_of_others_are_passed_on() {
+    let workload = annotated(&json!({
+        "example.com/team": "checkout", "dapr.io/enabled": "true", "score.dev/replicas": "1",
+        "kubectl.kubernetes.io/last-applied-configuration": "{}", "score.dev/traceparent": "00-0-0-00",
+    }));
+    let config = full();
+    let decision = decided(&workload, &config, &Policies::default()).unwrap();
+    assert_eq!(decision.annotations.keys().collect::<Vec<_>>(), ["dapr.io/enabled", "example.com/team"]);
+}

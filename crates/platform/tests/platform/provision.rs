@@ -1,0 +1,146 @@
+//! Who provides a resource.
+
+use api_types::{DeprovisionPolicy, Workload};
+use platform::policy::Policies;
+use serde_json::{Value, json};
+
+use crate::support::{assert_lines, decided, full, policies, refusals, workload};
+
+fn needing(resource: &Value) -> Workload {
+    workload(&json!({}), &json!({"resources": {"db": resource}}))
+}
+
+/// `provisioner class`, or why nobody.
+fn provider(workload: &Workload) -> String {
+    let config = full();
+    let decision = decided(workload, &config, &Policies::default()).unwrap();
+    match &decision.resources["db"] {
+        Ok(provided) => format!("{} {}", provided.provision.provisioner.name, provided.provision.class_name),
+        Err(nobody) => nobody.to_string(),
+    }
+}
+
+#[test]
+fn the_most_specific_match_wins() {
+    for (resource, expected) in [
+        (json!({"type": "postgres"}), "provisioner-postgres small"),
+        (json!({"type": "postgres", "class": "small"}), "provisioner-postgres small"),
+        (json!({"type": "postgres", "params": {"provider": "aws", "size": "xl"}}), "provisioner-rds default"),
+        (json!({"type": "postgres", "id": "company"}), "provisioner-shared default"),
+        (
+            json!({"type": "postgres", "id": "company", "params": {"provider": "aws"}}),
+            "provisioner-shared default",
+        ),
+        (json!({"type": "postgres", "id": "other"}), "provisioner-postgres small"),
+        (json!({"type": "redis"}), "provisioner-redis default"),
+    ] {
+        assert_eq!(provider(&needing(&resource)), expected, "{resource}");
+    }
+}
+
+#[test]
+fn why_the_others_were_not_chosen_is_told() {
+    let config = full();
+    let decision = decided(&needing(&json!({"type": "postgres"})), &config, &Policies::default()).unwrap();
+    let others = &decision.resources["db"].as_ref().unwrap().provision.others;
+    let others: Vec<_> = others.iter().map(|(name, why)| format!("{name} {why}")).collect();
+    assert_eq!(
+        others,
+        ["provisioner-rds is for params with `provider: \"aws\"`", "provisioner-shared is for another id"]
+    );
+}
+
+#[test]
+fn what_nobody_provides_is_told_with_what_there_is() {
+    let message = provider(&needing(&json!({"type": "mysql"})));
+    assert!(
+        message.starts_with("the platform offers no `mysql` of class `default`: use one of"),
+        "{message}"
+    );
+    assert!(message.contains("`postgres (small)`") && message.contains("`redis (default)`"), "{message}");
+    let message = provider(&needing(&json!({"type": "postgres", "class": "huge"})));
+    assert!(message.contains("`provisioner-postgres` does not serve the class"), "{message}");
+}
+
+#[test]
+fn a_class_may_be_for_some_workloads_only() {
+    let large = json!({"resources": {"db": {"type": "postgres", "class": "large"}}});
+    assert!(provider(&workload(&json!({}), &large)).contains("is for Workloads with other labels"));
+    assert_eq!(
+        provider(&workload(&json!({"labels": {"tier": "internal"}}), &large)),
+        "provisioner-postgres large"
+    );
+    let replicated = json!({"resources": {"db": {"type": "postgres", "class": "replicated"}}});
+    assert!(provider(&workload(&json!({}), &replicated)).contains("that require `gpu`"));
+    let elsewhere = json!({"annotations": {"score.dev/requirements": "gpu", "score.dev/regions": "us-1"}});
+    assert!(provider(&workload(&elsewhere, &replicated)).contains("in `eu-west-1` only"));
+    let here =
+        json!({"annotations": {"score.dev/requirements": "gpu", "score.dev/regions": "us-1, eu-west-1"}});
+    assert_eq!(provider(&workload(&here, &replicated)), "provisioner-postgres replicated");
+}
+
+#[test]
+fn what_a_class_is_told_lies_on_top_of_what_all_classes_are_told() {
+    let config = full();
+    let workload = workload(
+        &json!({"labels": {"tier": "internal"}}),
+        &json!({"resources": {"db": {"type": "postgres", "class": "large"}}}),
+    );
+    let decision = decided(&workload, &config, &Policies::default()).unwrap();
+    let provision = &decision.resources["db"].as_ref().unwrap().provision;
+    assert_eq!(
+        Value::Object(provision.class.parameters.0.clone()),
+        json!({"backup": true, "image": "postgres", "storage": "100Gi"})
+    );
+}
+
+#[test]
+fn what_becomes_of_a_resource_is_said_by_the_policy_then_the_configuration_then_caution() {
+    let config = full();
+    let orphan = policies(&[("orphans", json!({"defaults": {"deprovisionPolicy": "Orphan"}}))]);
+    let workload =
+        workload(&json!({}), &json!({"resources": {"db": {"type": "postgres"}, "cache": {"type": "redis"}}}));
+    let policy = |key: &str, policies: &Policies| {
+        decided(&workload, &config, policies).unwrap().resources[key].as_ref().unwrap().deprovision_policy
+    };
+    assert_eq!(policy("db", &orphan), DeprovisionPolicy::Orphan);
+    assert_eq!(policy("db", &Policies::default()), DeprovisionPolicy::Retain);
+    assert_eq!(policy("cache", &Policies::default()), DeprovisionPolicy::Retain);
+}
+
+#[test]
+fn params_are_held_to_the_schema_of_their_provisioner() {
+    let spec = json!({"resources": {
+        "db": {"type": "postgres", "params": {"encoding": "EBCDIC", "tuning": 5, "sise": 1, "near": "${resources.cache.host}"}},
+        "cache": {"type": "redis"},
+    }});
+    let config = full();
+    let mut lines = refusals(decided(&workload(&json!({}), &spec), &config, &Policies::default()));
+    lines.sort();
+    assert_lines(
+        &lines,
+        &[
+            "spec.resources.db.params.encoding: \"EBCDIC\"",
+            "spec.resources.db.params.tuning: 5",
+            "spec.resources.db.params: ",
+        ],
+    );
+    assert!(lines[2].contains("'sise'"), "{lines:?}");
+}
+
+#[test]
+fn an_output_that_is_not_listed_is_refused_with_those_that_are() {
+    let spec = json!({
+        "containers": {"main": {"variables": {"DB": "${resources.db.hots}", "OK": "${resources.db.host} ${resources.cache.any}"}}},
+        "resources": {"db": {"type": "postgres"}, "cache": {"type": "redis", "params": {"of": ["$${x} ${resources.db.nmae}"]}}},
+    });
+    let config = full();
+    let lines = refusals(decided(&workload(&json!({}), &spec), &config, &Policies::default()));
+    assert_lines(
+        &lines,
+        &[
+            "spec.containers.main.variables.DB: resource 'db' has no output 'hots': use one of `host`, `password`, `port`",
+            "spec.resources.cache.params.of[0]: resource 'db' has no output 'nmae'",
+        ],
+    );
+}
