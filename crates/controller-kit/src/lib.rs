@@ -21,7 +21,6 @@ mod index;
 mod kit;
 mod own;
 mod path;
-mod quantity;
 mod request;
 mod run;
 mod shutdown;

@@ -3,9 +3,8 @@
 //! Others add to an object: the API server its defaults, webhooks a container, a controller a port number. So a live
 //! object may hold more than the desired one, but nothing else instead.
 
+use quantity::Quantity;
 use serde_json::{Map, Value};
-
-use crate::quantity::same_amount;
 
 /// What identifies an item of a list, in the order in which it is tried: the keys of Kubernetes' own list-maps.
 const KEYS: [&[&str]; 8] = [
@@ -63,6 +62,10 @@ fn scalar_holds(field: &str, live: &Value, desired: &Value) -> bool {
         _ if QUANTITIES.contains(&field) => same_amount(&text(live), &text(desired)),
         _ => false,
     }
+}
+
+fn same_amount(live: &str, desired: &str) -> bool {
+    live.parse::<Quantity>().is_ok_and(|live| desired.parse() == Ok(live))
 }
 
 fn text(value: &Value) -> String {

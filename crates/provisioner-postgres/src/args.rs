@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use controller_kit::KitArgs;
+use quantity::Quantity;
 
-use crate::{quantity::Quantity, settings::Defaults};
+use crate::settings::Defaults;
 
 /// Gives every ResourceClaim of type postgres a PostgreSQL of its own, and binds the claim once a login works.
 #[derive(Parser, Clone, Debug)]

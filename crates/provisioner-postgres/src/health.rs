@@ -7,8 +7,9 @@ use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ContainerStatus, Pod, PodStatus},
 };
+use quantity::Quantity;
 
-use crate::{answer::Answer, quantity::Quantity, settings::Settings};
+use crate::{answer::Answer, settings::Settings};
 
 /// How often a database may stop before it is said to keep stopping. Once may be a lost node.
 const RESTARTS_THAT_ARE_A_PATTERN: i32 = 2;

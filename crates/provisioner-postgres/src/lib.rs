@@ -22,7 +22,6 @@ mod marks;
 mod names;
 mod ownership;
 mod probe;
-mod quantity;
 mod retries;
 mod settings;
 #[cfg(test)]
@@ -38,7 +37,6 @@ pub use controller::{Error, Parts, Provisioner, start};
 pub use credentials::{Credentials, Password};
 pub use dereference::Caches;
 pub use probe::{Attempt, Login, PostgresLogin};
-pub use quantity::{NotAQuantity, Quantity};
 pub use settings::Defaults;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.

@@ -1,8 +1,7 @@
 //! What a database is made of: the provisioner's flags, and the class's parameters over them.
 
+use quantity::Quantity;
 use serde_json::{Map, Value};
-
-use crate::quantity::Quantity;
 
 /// What the flags give every database of this provisioner.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use quantity::Quantity;
 use serde_json::{Map, Value};
 
 use api_types::ResourceClaimSpec;
@@ -16,7 +17,6 @@ use crate::{
     marks::Marks,
     names::Names,
     ownership::{Standing, standing},
-    quantity::Quantity,
     settings::{Defaults, Settings, major_version, settings},
 };
 

@@ -21,36 +21,46 @@ pub struct NotAQuantity(String);
 
 const DECIMAL: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
 const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+const SMALL: [&str; 3] = ["m", "u", "n"];
 
 impl FromStr for Quantity {
     type Err = NotAQuantity;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, suffix) = text.split_at(digits);
-        let thousandths = scale(suffix).and_then(|factor| multiply(number, factor));
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        let digits = unsigned.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(unsigned.len());
+        let (number, suffix) = unsigned.split_at(digits);
+        let thousandths = scale(suffix).and_then(|scale| multiply(number, scale));
         let quantity = thousandths.map(|thousandths| Self { text: text.to_owned(), thousandths });
         quantity.ok_or_else(|| NotAQuantity(text.to_owned()))
     }
 }
 
-/// What a suffix multiplies by, in thousandths.
-fn scale(suffix: &str) -> Option<i128> {
-    let power = |suffixes: [&str; 7], step: i128| {
+/// What a suffix multiplies by and divides by, in thousandths.
+fn scale(suffix: &str) -> Option<(i128, i128)> {
+    let power = |suffixes: &[&str], base: i128| {
         let power = suffixes.iter().position(|known| *known == suffix)?;
-        step.checked_pow(u32::try_from(power).ok()?)?.checked_mul(1000)
+        base.checked_pow(u32::try_from(power).ok()?)
     };
-    if suffix == "m" { Some(1) } else { power(DECIMAL, 1000).or_else(|| power(BINARY, 1024)) }
+    if let Some(factor) = power(&DECIMAL, 1000).or_else(|| power(&BINARY, 1024)) {
+        return Some((factor.checked_mul(1000)?, 1));
+    }
+    if let Some(divisor) = power(&SMALL, 1000) {
+        return Some((1, divisor));
+    }
+    let exponent: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
+    let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+    Some(if exponent < 0 { (1000, power) } else { (power.checked_mul(1000)?, 1) })
 }
 
-/// `number` (digits with at most one point) times `factor`; none if that is no whole number.
-fn multiply(number: &str, factor: i128) -> Option<i128> {
+/// `number` (digits with at most one point) times `factor / divisor`; none if that is no whole number.
+fn multiply(number: &str, (factor, divisor): (i128, i128)) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = format!("{whole}{fraction}");
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }
-    let divisor = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
+    let divisor = 10_i128.pow(u32::try_from(fraction.len()).ok()?).checked_mul(divisor)?;
     let product = digits.parse::<i128>().ok()?.checked_mul(factor)?;
     (product % divisor == 0).then_some(product / divisor)
 }
@@ -143,6 +153,15 @@ mod tests {
             ("0.5", "500m"),
             ("1000M", "1G"),
             (".5", "500m"),
+            ("+1", "1000m"),
+            ("1e3", "1k"),
+            ("1E3", "1000"),
+            ("100e-3", "100m"),
+            ("10e-4", "1m"),
+            ("2E", "2000P"),
+            ("3000u", "3m"),
+            ("3000000n", "3m"),
+            ("0", "0Gi"),
         ] {
             assert_eq!(of(one), of(other));
         }
@@ -172,7 +191,10 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_refused() {
-        for text in ["", "lots", "1 Gi", "-1", "1.2.3", "Gi", "1gi", ".", "0.0001", "1e400", "９"] {
+        for text in ["", "lots", "1 Gi", "-1", "+-1", "++1", "1.2.3", "Gi", "1gi", "1Zi", ".", "９"] {
+            assert_eq!(text.parse::<Quantity>(), Err(NotAQuantity(text.to_owned())));
+        }
+        for text in ["0.0001", "1e-4", "100u", "1e400", "1e-400", "1e", "1e1.5", "1e+", "9E999999999"] {
             assert_eq!(text.parse::<Quantity>(), Err(NotAQuantity(text.to_owned())));
         }
     }
