@@ -57,6 +57,10 @@ pub struct WorkloadExposureStatus {
     /// Where the Workload can be reached, in order of preference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exposures: Vec<Exposure>,
+    /// What ran to its end, where the Workload does so: the runtime's own word for it. It does not run again before
+    /// the plan asks for something else, whatever became of what ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_run: Option<String>,
 }
 
 /// One address at which the Workload can be reached.

@@ -48,7 +48,8 @@ pub enum Reason {
     BindingPending,
     /// `ClaimsReady`: at least one dependency cannot be provided as it stands.
     BindingFailed,
-    /// `RuntimeReady`: outputs that the Workload's placeholders need are not there, so no new plan was made.
+    /// `RuntimeReady`: outputs that the Workload's placeholders need are not there, so no new plan was made; or the plan
+    /// asks for what the runtime cannot make. What ran before goes on running.
     ProjectionError,
     /// `RuntimeReady`: no runtime has taken the plan.
     RuntimeSelecting,

@@ -2,7 +2,7 @@
 
 use api_types::metadata::{ANNOTATION_APPLIED, ANNOTATION_TRACEPARENT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::{Client, Resource, ResourceExt as _};
+use kube::{Client, Resource, ResourceExt as _, api::PropagationPolicy};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -174,7 +174,29 @@ impl Applier {
     /// # Errors
     /// Whatever else the API server or the way to it objects to.
     pub async fn delete_as<K: Resource>(&self, kind: &K::DynamicType, object: &K) -> Result<(), kube::Error> {
-        match self.client.request::<Value>(request::delete(kind, object)?).await {
+        // Not the default, by which Jobs leave their pods behind.
+        self.delete_with(kind, object, PropagationPolicy::Background).await
+    }
+
+    /// As [`Self::delete`], but what it owns goes first: until that has stopped, the object stays, marked as deleted.
+    /// For what must not run beside its successor.
+    ///
+    /// # Errors
+    /// Whatever else the API server or the way to it objects to.
+    pub async fn delete_after_dependents<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+    ) -> Result<(), kube::Error> {
+        self.delete_with(&(), object, PropagationPolicy::Foreground).await
+    }
+
+    async fn delete_with<K: Resource>(
+        &self,
+        kind: &K::DynamicType,
+        object: &K,
+        policy: PropagationPolicy,
+    ) -> Result<(), kube::Error> {
+        match self.client.request::<Value>(request::delete(kind, object, policy)?).await {
             Ok(_) => Ok(()),
             // The only precondition is the uid, so a conflict says that this name is someone else's by now.
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),

@@ -247,6 +247,19 @@ async fn what_is_gone_already_is_deleted() {
 }
 
 #[tokio::test]
+async fn what_must_be_gone_with_all_it_owns_stays_until_then() {
+    let (server, applier) = setup();
+    let map = server.insert(map(json!({})));
+    applier.delete_after_dependents(&map).await.unwrap();
+    let marked: ConfigMap = server.get("team", "a").unwrap();
+    assert!(marked.metadata.deletion_timestamp.is_some());
+    applier.delete_after_dependents(&marked).await.unwrap();
+    server.collect_garbage();
+    assert_eq!(server.get::<ConfigMap>("team", "a"), None);
+    applier.delete_after_dependents(&marked).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_successor_of_the_same_name_is_not_deleted() {
     let (server, applier) = setup();
     let old = server.insert(map(json!({})));

@@ -26,11 +26,10 @@ pub(crate) fn apply_status<K: Resource<DynamicType = ()>>(object: &K, manager: &
         .map_err(kube::Error::BuildRequest)
 }
 
-/// A deletion of exactly this object, not of one that has its name by now, along with what it owns.
-pub(crate) fn delete<K: Resource>(kind: &K::DynamicType, object: &K) -> Built {
+/// A deletion of exactly this object, not of one that has its name by now, along with what it owns, as `policy` says.
+pub(crate) fn delete<K: Resource>(kind: &K::DynamicType, object: &K, policy: PropagationPolicy) -> Built {
     let parameters = DeleteParams {
-        // Jobs leave their pods behind unless told not to.
-        propagation_policy: Some(PropagationPolicy::Background),
+        propagation_policy: Some(policy),
         preconditions: Some(Preconditions { uid: object.uid(), resource_version: None }),
         ..DeleteParams::default()
     };

@@ -81,6 +81,13 @@ impl Said {
 pub fn decide(health: Health, said: Said, waited: Duration) -> Decision {
     match health {
         Health::Running => Decision::Say(Verdict::new(Reason::Succeeded, messages::RUNNING)),
+        Health::Completed => Decision::Say(Verdict::new(Reason::Succeeded, messages::COMPLETED)),
+        Health::Scheduled { ran: true } => {
+            Decision::Say(Verdict::new(Reason::Succeeded, messages::SCHEDULED))
+        }
+        Health::Scheduled { ran: false } => {
+            Decision::Say(Verdict::new(Reason::Succeeded, messages::NOT_RUN_YET))
+        }
         Health::Failing(failing) => {
             Decision::Say(Verdict { again: failing.again, ..Verdict::new(failing.reason, failing.message) })
         }
@@ -93,18 +100,21 @@ fn underway_decision(underway: Underway, said: Said, waited: Duration) -> Decisi
         let message = underway.hint.unwrap_or_else(|| messages::OVERDUE.to_owned());
         return Decision::Say(Verdict::new(Reason::RuntimeDegraded, message));
     }
-    let fell = said == Said::Ready && !underway.available;
+    let fell = said == Said::Ready && !underway.available && !underway.expected;
     if let Some(rest) = GRACE.checked_sub(waited).filter(|rest| !rest.is_zero() && !fell) {
         return Decision::Wait(rest);
     }
     let (reason, message) = match said {
-        Said::Ready | Said::Degraded => (Reason::RuntimeDegraded, messages::UNAVAILABLE),
-        Said::Nothing | Said::Other => (Reason::RuntimeProvisioning, messages::UNDERWAY),
+        Said::Ready | Said::Degraded if !underway.expected => {
+            (Reason::RuntimeDegraded, messages::UNAVAILABLE)
+        }
+        _ => (Reason::RuntimeProvisioning, messages::UNDERWAY),
     };
-    Decision::Say(Verdict::new(reason, underway.hint.unwrap_or_else(|| message.to_owned())))
+    let verdict = Verdict::new(reason, underway.hint.unwrap_or_else(|| message.to_owned()));
+    Decision::Say(Verdict { again: underway.again, ..verdict })
 }
 
-/// The status that says `verdict`. Equal to `current` if that says it already.
+/// The status that says `verdict`, and goes on saying what ran to its end. Equal to `current` if that says it already.
 pub fn status(
     identity: &Identity,
     verdict: &Verdict,
@@ -124,6 +134,7 @@ pub fn status(
         observed_plan_generation: Some(identity.generation),
         conditions: conditions::reconcile(before, [desired], now),
         exposures,
+        completed_run: current.and_then(|current| current.completed_run.clone()),
     }
 }
 

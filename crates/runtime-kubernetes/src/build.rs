@@ -1,20 +1,22 @@
 //! Step 3: the objects that make a plan run. Pure, and equal for equal input, so that nothing rolls without a reason.
 
+mod autoscaler;
 mod container;
-mod deployment;
 mod environment;
 mod files;
 mod join;
 mod pod;
 mod service;
+mod template;
 mod volumes;
+mod work;
 
 use std::collections::BTreeMap;
 
 use api_types::metadata::{LABEL_MANAGED_BY, LABEL_WORKLOAD, labels};
 use k8s_openapi::{
     api::{
-        apps::v1::Deployment,
+        autoscaling::v2::HorizontalPodAutoscaler,
         core::v1::{ConfigMap, Service},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -22,6 +24,7 @@ use k8s_openapi::{
 
 use crate::{
     FIELD_MANAGER,
+    main_object::Main,
     validate::{Identity, ValidPlan},
 };
 
@@ -32,6 +35,9 @@ pub use volumes::claim_templates;
 pub const ANNOTATION_TEMPLATE: &str = "score.dev/template-hash";
 /// Digest of the revisions of the outputs that the plan was made with: when one changes, so must the instances.
 pub const ANNOTATION_OUTPUTS: &str = "score.dev/outputs-revision";
+
+/// Digest of what a run does, by which it is told whether a plan asks for another one.
+pub const ANNOTATION_RUN: &str = "score.dev/run";
 
 /// How much of Pod Security every Workload is held to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -47,28 +53,36 @@ pub enum PodSecurity {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resources {
     /// What runs it.
-    pub deployment: Deployment,
+    pub main: Main,
     /// Where it is reached; none where it serves no port.
     pub service: Option<Service>,
+    /// What gives each instance a name of its own in the DNS; none where instances have no names.
+    pub governing: Option<Service>,
+    /// What decides how many instances there are; none where that is not asked for.
+    pub autoscaler: Option<HorizontalPodAutoscaler>,
     /// What the files consist of that is not secret. Each holds under its name what it will always hold.
     pub config_maps: Vec<ConfigMap>,
 }
 
-impl Resources {
-    /// The digest of the pod template.
-    pub fn template_hash(&self) -> Option<&str> {
-        let template = &self.deployment.spec.as_ref()?.template;
-        Some(template.metadata.as_ref()?.annotations.as_ref()?.get(ANNOTATION_TEMPLATE)?)
+/// The objects for `plan`.
+pub fn build(plan: &ValidPlan, security: PodSecurity) -> Resources {
+    let mut main = work::build(plan, template::build(plan, security));
+    // Last, since the digest is one of all that the instances are made of.
+    if let Some(template) = main.template_mut() {
+        template::stamp(template, plan.work.kind());
+    }
+    Resources {
+        main,
+        service: service::build(plan),
+        governing: service::governing(plan),
+        autoscaler: autoscaler::build(plan),
+        config_maps: files::config_maps(plan),
     }
 }
 
-/// The objects for `plan`.
-pub fn build(plan: &ValidPlan, security: PodSecurity) -> Resources {
-    Resources {
-        deployment: deployment::build(plan, security),
-        service: service::build(plan),
-        config_maps: files::config_maps(plan),
-    }
+/// The name of the Service that gives the instances of a StatefulSet names in the DNS.
+pub fn governing_name(identity: &Identity) -> String {
+    format!("{}-headless", identity.name)
 }
 
 fn metadata(identity: &Identity) -> ObjectMeta {

@@ -1,16 +1,16 @@
 //! The driver: dereference → validate → build → apply → observe → answer.
 
-use std::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use api_types::{WorkloadExposure, WorkloadPlan, metadata::LABEL_MANAGED_BY};
+use api_types::{WorkloadExposure, WorkloadExposureStatus, WorkloadPlan, metadata::LABEL_MANAGED_BY};
 use controller_kit::{Cache, Kit, reconcile_span};
 use futures::{TryStreamExt as _, future::ready};
 use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{ConfigMap, Pod, Service},
-};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Client, Resource, ResourceExt as _,
     core::PartialObjectMeta,
@@ -21,14 +21,16 @@ use tracing::Instrument as _;
 use crate::{
     FIELD_MANAGER, RuntimeArgs,
     answer::{self, Decision, Said, decide},
-    apply::{self, Outcome, Writer},
+    apply::{self, Applied, Outcome, Writer},
     build,
     clock::Clock,
     dereference::{self, Caches, Dereferenced},
     messages,
-    observe::{Failing, Health, Seen, observe},
+    observe::{Failing, Health, Seen, has_taken_over, observe, serves},
+    tidy::{self, Expiry},
     update_status,
     validate::{self, Identity, ValidPlan, ValidPort},
+    values::Kind,
 };
 
 /// Everything that a reconcile needs.
@@ -68,64 +70,120 @@ impl Runtime {
     /// If something that may mend itself is in the way; outcomes that a user must know of are answers, not errors.
     pub async fn reconcile(&self, plan: &WorkloadPlan) -> Result<Option<Action>, Error> {
         let identity = Identity::of(plan)?;
-        let found = dereference::dereference(&self.caches, &identity).await?;
+        let mut found = dereference::dereference(&self.caches, &identity).await?;
         let valid = validate::validate(identity.clone(), plan)
             .and_then(|valid| valid.with_joiner(self.args.image.as_deref()));
-        let (health, ports) = match valid {
-            Ok(valid) => (self.project(&valid, &found).await?, valid.ports),
-            Err(problems) => (Health::Failing(Failing::degraded(messages::problems(&problems))), Vec::new()),
+        let (finding, expiry) = match valid {
+            Ok(valid) => {
+                self.forget_another_run(&valid, &mut found).await?;
+                let finding = self.project(&valid, &found).await?;
+                let expiry = tidy::expiry(&valid, &found, Timestamp::now());
+                (finding, expiry)
+            }
+            Err(problems) => (Finding::refused(&problems), Expiry::default()),
         };
-        self.answer(&identity, health, &ports, &found).await
+        let again = self.answer(&identity, finding, &found).await?;
+        // Only after the answer says that it completed, since then nothing else does.
+        self.writer.delete_expired(&expiry).await?;
+        Ok(again.into_iter().chain(expiry.again).min().map(Action::requeue))
+    }
+
+    /// Something else is to run: that it completed once must not be remembered when it is wanted again.
+    async fn forget_another_run(&self, plan: &ValidPlan, found: &mut Dereferenced) -> Result<(), Error> {
+        let wanted = (plan.work.kind() == Kind::Job).then_some(&plan.run);
+        let Some(exposure) = found.exposure.clone().filter(|_| found.completed_run().is_some()) else {
+            return Ok(());
+        };
+        if found.completed_run() != wanted {
+            let current = exposure.status.clone().unwrap_or_default();
+            let status = WorkloadExposureStatus { completed_run: None, ..current };
+            found.exposure = self.say(&exposure, &status).await?;
+        }
+        Ok(())
     }
 
     /// Builds and applies, and looks at what became of it.
-    async fn project(&self, plan: &ValidPlan, found: &Dereferenced) -> Result<Health, Error> {
+    async fn project(&self, plan: &ValidPlan, found: &Dereferenced) -> Result<Finding, Error> {
         let resources = build::build(plan, self.args.pod_security);
-        let outcome = apply::apply(&self.writer, &self.caches, &plan.identity, &resources, found).await?;
-        let health = match outcome {
-            Outcome::Applied(deployment) => observe(Seen {
-                plan,
-                deployment: &deployment,
-                pods: &found.pods,
-                template_hash: resources.template_hash().unwrap_or_default(),
-                now: Timestamp::now(),
-            }),
-            Outcome::Refused(failing) => Health::Failing(failing),
-            Outcome::Waiting(underway) => Health::Underway(underway),
+        let outcome = apply::apply(&self.writer, &self.caches, plan, &resources, found).await?;
+        let Applied { main, formers } = match outcome {
+            Outcome::Applied(applied) => applied,
+            Outcome::Refused(failing) => return Ok(Finding::of(plan, Health::Failing(failing))),
+            Outcome::Waiting(underway) => return Ok(Finding::of(plan, Health::Underway(underway))),
         };
-        if health == Health::Running {
+        let seen = Seen { plan, main: &main, runs: &found.runs, pods: &found.pods, now: Timestamp::now() };
+        let health = if found.has_completed(plan) { Health::Completed } else { observe(seen) };
+        if has_taken_over(&main, &health) {
+            for former in &formers {
+                self.writer.delete_main(former).await?;
+            }
+        }
+        if health.is_good() {
             apply::prune(&self.writer, &resources, found).await?;
         }
-        Ok(health)
+        let serves = serves(seen, &health);
+        Ok(Finding { serves, ..Finding::of(plan, health) })
     }
 
     /// Says how the plan is doing, if there is anything to say and anybody who asks.
     async fn answer(
         &self,
         identity: &Identity,
-        health: Health,
-        ports: &[ValidPort],
+        finding: Finding,
         found: &Dereferenced,
-    ) -> Result<Option<Action>, Error> {
+    ) -> Result<Option<Duration>, Error> {
         let Some(exposure) = &found.exposure else { return Ok(None) };
+        let Finding { health, serves, ports, completed_run } = finding;
         let current = exposure.status.as_ref();
         let waited = self.waited(identity, &health);
         let verdict = match decide(health, Said::of(current, identity.generation), waited) {
             Decision::Say(verdict) => verdict,
-            Decision::Wait(rest) => return Ok(Some(Action::requeue(rest))),
+            Decision::Wait(rest) => return Ok(Some(rest)),
         };
-        let exposures = answer::exposures(identity, ports, &self.args.cluster_domain, verdict.ready());
+        let exposures = answer::exposures(identity, &ports, &self.args.cluster_domain, serves);
         let status = answer::status(identity, &verdict, exposures, current, Timestamp::now());
-        update_status::update_status(&self.writer.applier, &self.caches.exposures, exposure, &status).await?;
-        Ok(verdict.again.map(Action::requeue))
+        let completed_run = completed_run.or(status.completed_run.clone());
+        self.say(exposure, &WorkloadExposureStatus { completed_run, ..status }).await?;
+        Ok(verdict.again)
     }
 
-    fn waited(&self, identity: &Identity, health: &Health) -> std::time::Duration {
+    async fn say(
+        &self,
+        exposure: &Arc<WorkloadExposure>,
+        status: &WorkloadExposureStatus,
+    ) -> Result<Option<Arc<WorkloadExposure>>, Error> {
+        let exposures = &self.caches.exposures;
+        Ok(update_status::update_status(&self.writer.applier, exposures, exposure, status).await?)
+    }
+
+    fn waited(&self, identity: &Identity, health: &Health) -> Duration {
         if matches!(health, Health::Underway(_)) {
             return self.clock.waited(identity, Instant::now());
         }
         self.clock.stop(identity);
-        std::time::Duration::ZERO
+        Duration::ZERO
+    }
+}
+
+/// What there is to say.
+struct Finding {
+    health: Health,
+    /// Whether the ports answer.
+    serves: bool,
+    ports: Vec<ValidPort>,
+    /// What has run to its end by now.
+    completed_run: Option<String>,
+}
+
+impl Finding {
+    fn of(plan: &ValidPlan, health: Health) -> Self {
+        let completed_run = (health == Health::Completed).then(|| plan.run.clone());
+        Self { health, serves: false, ports: plan.ports.clone(), completed_run }
+    }
+
+    fn refused(problems: &[String]) -> Self {
+        let health = Health::Failing(Failing::projection(messages::problems(problems)));
+        Self { health, serves: false, ports: Vec::new(), completed_run: None }
     }
 }
 
@@ -147,15 +205,30 @@ impl Context for Runtime {
 /// Runs the controller until the process stops.
 pub async fn start(kit: Kit, args: RuntimeArgs) {
     let class = watcher::Config::default().fields(&format!("spec.runtimeClass={}", args.runtime_class));
-    let ours = watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={FIELD_MANAGER}"));
+    let ours = || watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={FIELD_MANAGER}"));
     let (plans, plan_events) = kit.watch(kit.api::<WorkloadPlan>(), class.clone(), |_| ());
     let (exposures, exposure_events) = kit.watch(kit.api(), class, dereference::trim_exposure);
-    let (deployments, deployment_events) = kit.watch(kit.api::<Deployment>(), ours.clone(), |_| ());
-    let (services, service_events) = kit.watch(kit.api::<Service>(), ours.clone(), |_| ());
-    let (pods, pod_events) = kit.watch(kit.api(), ours.clone(), dereference::trim_pod);
-    let (config_maps, config_map_events) = kit.watch(kit.api::<PartialObjectMeta<ConfigMap>>(), ours, |_| ());
+    let (deployments, deployment_events) = kit.watch(kit.api(), ours(), |_| ());
+    let (stateful_sets, stateful_set_events) = kit.watch(kit.api(), ours(), |_| ());
+    let (jobs, job_events) = kit.watch(kit.api(), ours(), dereference::trim_job);
+    let (cron_jobs, cron_job_events) = kit.watch(kit.api(), ours(), |_| ());
+    let (autoscalers, autoscaler_events) = kit.watch(kit.api(), ours(), dereference::trim_autoscaler);
+    let (services, service_events) = kit.watch(kit.api(), ours(), |_| ());
+    let (pods, pod_events) = kit.watch(kit.api(), ours(), dereference::trim_pod);
+    let (config_maps, config_map_events) =
+        kit.watch(kit.api::<PartialObjectMeta<ConfigMap>>(), ours(), |_| ());
 
-    let caches = Caches { deployments, services, pods, config_maps, exposures };
+    let caches = Caches {
+        deployments,
+        stateful_sets,
+        jobs,
+        cron_jobs,
+        autoscalers,
+        services,
+        pods,
+        config_maps,
+        exposures,
+    };
     let writer = Writer { client: kit.client.clone(), applier: kit.applier() };
     let mapper = Mapper(plans.clone());
     // A plan that is gone needs nothing: what was made for it is collected.
@@ -164,10 +237,14 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
         plan_events.try_filter(move |plan| ready(known.named(plan, &plan.name_any()).is_some()));
     let triggers = Controller::for_stream(plan_events, plans.store())
         .watches_stream(exposure_events, mapper.namesake::<WorkloadExposure>())
-        .watches_stream(deployment_events, mapper.namesake::<Deployment>())
-        .watches_stream(service_events, mapper.namesake::<Service>())
-        .watches_stream(pod_events, mapper.owner_of::<Pod>())
-        .watches_stream(config_map_events, mapper.owner_of::<PartialObjectMeta<ConfigMap>>());
+        .watches_stream(deployment_events, mapper.beneficiary())
+        .watches_stream(stateful_set_events, mapper.beneficiary())
+        .watches_stream(job_events, mapper.beneficiary())
+        .watches_stream(cron_job_events, mapper.beneficiary())
+        .watches_stream(autoscaler_events, mapper.beneficiary())
+        .watches_stream(service_events, mapper.beneficiary())
+        .watches_stream(pod_events, mapper.beneficiary())
+        .watches_stream(config_map_events, mapper.beneficiary());
     let runtime = Runtime::new(args, caches, writer);
     let controller =
         k8s_controller::Controller::namespaced_all(kit.client.clone(), runtime, watcher::Config::default());
@@ -180,7 +257,7 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
 struct Mapper(Cache<WorkloadPlan>);
 
 impl Mapper {
-    /// The plan that has the name of the object, as everything but a pod has.
+    /// The plan that has the name of the object.
     fn namesake<K: Resource<DynamicType = ()>>(
         &self,
     ) -> impl Fn(K) -> Option<ObjectRef<WorkloadPlan>> + Send + Sync + use<K> {
@@ -188,12 +265,17 @@ impl Mapper {
         move |object| plans.named(&object, &object.name_any())
     }
 
-    /// The plan that the object is a part of, for what has a name of its own.
-    fn owner_of<K: Resource<DynamicType = ()>>(
+    /// The plan that owns the object, or whose instances' or runs' label it carries.
+    fn beneficiary<K: Resource<DynamicType = ()>>(
         &self,
     ) -> impl Fn(K) -> Option<ObjectRef<WorkloadPlan>> + Send + Sync + use<K> {
         let plans = self.clone();
-        move |object| plans.named(&object, dereference::workload_of(&object)?)
+        move |object| {
+            let kind = WorkloadPlan::kind(&());
+            let owner = object.owner_references().iter().find(|owner| owner.kind == kind);
+            let name = owner.map(|owner| owner.name.as_str());
+            plans.named(&object, name.or_else(|| dereference::workload_of(&object))?)
+        }
     }
 
     fn named<K: Resource>(&self, object: &K, name: &str) -> Option<ObjectRef<WorkloadPlan>> {

@@ -1,5 +1,5 @@
-//! The Kubernetes runtime: a WorkloadPlan becomes a Deployment and a Service, and the WorkloadExposure of the same
-//! name says how they are doing. It reads no Workload, no ResourceClaim and no Secret.
+//! The Kubernetes runtime: a WorkloadPlan becomes a Deployment (or a StatefulSet, a Job, a CronJob) and a Service, and
+//! the WorkloadExposure of the same name says how they are doing. It reads no Workload, no ResourceClaim and no Secret.
 //!
 //! Each reconcile goes through five steps, one module each: [`dereference`] reads caches, [`validate`], [`build`],
 //! [`observe`] and [`answer`] are pure, [`apply`] and [`update_status`] write. [`controller`] strings them together.
@@ -15,10 +15,13 @@ pub mod expansion;
 #[cfg(test)]
 mod fixtures;
 pub mod join;
+pub mod main_object;
 pub mod messages;
 pub mod observe;
+pub mod tidy;
 pub mod update_status;
 pub mod validate;
+pub mod values;
 
 use controller_kit::Definition;
 

@@ -4,10 +4,14 @@
 mod invalid;
 mod plain;
 mod refusal;
+mod runs;
 
 pub use invalid::invalid;
 pub use plain::plain;
 pub use refusal::{Refusal, refusal};
+pub use runs::{
+    COMPLETED, NOT_RUN_YET, RUNS_TO_ITS_END, SCHEDULED, SUSPENDED, last_run_failed, run_failed, tried_again,
+};
 
 /// Everything runs.
 pub const RUNNING: &str = "The workload runs.";

@@ -1,17 +1,21 @@
 //! Step 5a: how what was made for a plan is doing. Pure: objects and the time in, one of three words out.
 
 mod containers;
+mod instances;
 mod rollout;
+mod run;
+mod schedule;
 
 use std::{sync::Arc, time::Duration};
 
 use api_types::Reason;
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
-use kube::ResourceExt as _;
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 
+use self::rollout::Rollout;
+pub use self::run::{completed_at, failed, has_ended};
 use crate::{
-    build::ANNOTATION_TEMPLATE,
+    main_object::Main,
     messages::{self, Refusal},
     validate::ValidPlan,
 };
@@ -28,10 +32,24 @@ pub const SLOWLY: Duration = Duration::from_secs(60);
 pub enum Health {
     /// As many as are wanted run, all of the current plan, and none of an earlier one is left.
     Running,
+    /// It ran to its end.
+    Completed,
+    /// It runs when its time has come, and did not fail the last time.
+    Scheduled {
+        /// Whether there was a last time.
+        ran: bool,
+    },
     /// Nothing is known to be wrong, and not everything runs yet.
     Underway(Underway),
     /// Something is wrong that waiting alone will not cure.
     Failing(Failing),
+}
+
+impl Health {
+    /// Whether all is as the plan wants it.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Running | Self::Completed | Self::Scheduled { .. })
+    }
 }
 
 /// What is known of instances that do not all run yet.
@@ -43,6 +61,17 @@ pub struct Underway {
     pub available: bool,
     /// Whether they have taken longer than the platform gives them.
     pub overdue: bool,
+    /// Whether that is how it should be, as with something that runs to its end: no decline, whatever was before.
+    pub expected: bool,
+    /// When to look again although nothing changes.
+    pub again: Option<Duration>,
+}
+
+impl Underway {
+    /// Waits for what `hint` says.
+    pub fn because(hint: &str) -> Self {
+        Self { hint: Some(hint.to_owned()), ..Self::default() }
+    }
 }
 
 /// What is wrong.
@@ -57,6 +86,11 @@ pub struct Failing {
 }
 
 impl Failing {
+    /// The plan asks for something that cannot be made.
+    pub fn projection(message: String) -> Self {
+        Self { reason: Reason::ProjectionError, message, again: None }
+    }
+
     /// The current plan does not run as it should.
     pub fn degraded(message: String) -> Self {
         Self { reason: Reason::RuntimeDegraded, message, again: None }
@@ -88,47 +122,62 @@ impl From<Refusal> for Failing {
 pub struct Seen<'a> {
     /// The plan that was applied.
     pub plan: &'a ValidPlan,
-    /// The Deployment as it is after that.
-    pub deployment: &'a Deployment,
+    /// The main object as it is after that.
+    pub main: &'a Main,
+    /// The runs that a schedule has started, by name.
+    pub runs: &'a [Arc<Job>],
     /// The instances of the Workload, of whatever template, by name.
     pub pods: &'a [Arc<Pod>],
-    /// The digest of the template that was applied.
-    pub template_hash: &'a str,
     /// The time.
     pub now: Timestamp,
 }
 
-impl<'a> Seen<'a> {
-    /// The instances that were made from the template that was applied, and that still count: neither being removed
-    /// nor given up, as evicted ones are, which Kubernetes has replaced and keeps for the record.
-    fn current_pods(self) -> impl Iterator<Item = &'a Pod> {
-        let counts = move |pod: &&Pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-            pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Failed" | "Succeeded"))
-        };
-        let current = move |pod: &&Pod| {
-            pod.annotations().get(ANNOTATION_TEMPLATE).is_some_and(|it| it == self.template_hash)
-        };
-        self.pods.iter().map(Arc::as_ref).filter(counts).filter(current)
+/// How the plan's instances are doing.
+pub fn observe(seen: Seen<'_>) -> Health {
+    // The main object's news are made from those of its pods, so where they contradict each other the pods' are newer.
+    match seen.main {
+        Main::Deployment(object) => containers::failing(seen)
+            .map_or_else(|| serving(seen, Rollout::of_deployment(object)), Health::Failing),
+        Main::StatefulSet(object) => containers::failing(seen)
+            .map_or_else(|| serving(seen, Rollout::of_stateful_set(object, seen)), Health::Failing),
+        Main::Job(object) => run::observe(seen, object),
+        Main::CronJob(object) => schedule::observe(seen, object),
     }
 }
 
-/// How the plan's instances are doing.
-pub fn observe(seen: Seen<'_>) -> Health {
-    // The Deployment's news are made from those of its pods, so where they contradict each other the pods' are newer.
-    if let Some(failing) = containers::failing(seen) {
-        return Health::Failing(failing);
+/// Whether requests are answered now. `health` is what [`observe`] made of the same.
+pub fn serves(seen: Seen<'_>, health: &Health) -> bool {
+    match seen.main {
+        Main::Deployment(_) | Main::StatefulSet(_) => *health == Health::Running,
+        Main::Job(job) => run::serves(job),
+        Main::CronJob(object) => schedule::active(seen, object).any(run::serves),
     }
-    if rollout::complete(seen.deployment) {
+}
+
+/// Whether the instances are as they are to be, so that those of another kind of work are not needed any more.
+pub fn has_taken_over(main: &Main, health: &Health) -> bool {
+    let nothing_wanted = || match main {
+        Main::Deployment(object) => Rollout::of_deployment(object).wanted == 0,
+        Main::StatefulSet(object) => object.spec.as_ref().is_some_and(|spec| spec.replicas == Some(0)),
+        Main::Job(_) | Main::CronJob(_) => false,
+    };
+    *health == Health::Running || nothing_wanted()
+}
+
+fn serving(seen: Seen<'_>, rollout: Rollout<'_>) -> Health {
+    if rollout.complete {
         return Health::Running;
     }
-    if let Some(refusal) = rollout::replica_failure(seen.deployment).and_then(messages::refusal) {
+    if let Some(refusal) = rollout.replica_failure.and_then(messages::refusal) {
         return Health::Failing(refusal.into());
     }
+    let to_zero = || (rollout.wanted == 0).then(|| messages::SCALED_TO_ZERO.to_owned());
     Health::Underway(Underway {
-        hint: containers::hint(seen).or_else(|| rollout::hint(seen.deployment)),
-        available: rollout::available(seen.deployment),
-        overdue: rollout::overdue(seen.deployment),
+        hint: containers::hint(seen).or_else(to_zero),
+        available: rollout.available,
+        overdue: rollout.overdue,
+        expected: false,
+        again: rollout.again,
     })
 }
 

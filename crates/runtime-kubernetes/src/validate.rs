@@ -5,22 +5,32 @@
 mod files;
 mod mounts;
 mod order;
+mod probes;
+mod run;
 mod volumes;
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use api_types::{
-    HttpGetAction, PlanContainer, Probe, Protocol, ResourceQuantities, SecretKeyRef, Segment, ServicePort,
-    Template, TemplateKind, Text, WorkloadPlan,
+    PlanContainer, Protocol, ResourceQuantities, SecretKeyRef, Segment, ServicePort, Template, TemplateKind,
+    Text, WorkloadPlan,
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::Resource;
 use score_spec::quantity::{Cpu, Memory, QuantityError};
 use sha2::{Digest as _, Sha256};
 
-pub use files::{FileContent, MAX_FILE, ValidFile};
-pub use order::{Gate, Turn};
-pub use volumes::{Origin, ValidVolume};
+use self::probes::ValidProbes;
+pub use self::{
+    files::{FileContent, MAX_FILE, ValidFile},
+    order::{Gate, Turn},
+    probes::{Check, ValidProbe},
+    volumes::{Origin, ValidVolume},
+};
+use crate::values::{self, Kind, ProbeTimings, Values, Work};
+
+/// The longest name of a Workload whose instances Kubernetes tells apart by labels that hold the name and more.
+const LONGEST_NAME: usize = 52;
 
 /// Who asks: enough to answer, whatever is wrong with the rest of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +91,18 @@ impl Identity {
 pub struct ValidPlan {
     /// Who asks.
     pub identity: Identity,
+    /// What kind of work the containers do.
+    pub work: Work,
+    /// In whose name the containers talk to the platform; nobody's if absent.
+    pub service_account: Option<String>,
     /// The containers: first those that run before others, in that order, then the rest by name.
     pub containers: Vec<ValidContainer>,
     /// The ports, in the user's order.
     pub ports: Vec<ValidPort>,
     /// Changes whenever an output that the plan was made with does; absent without claims.
     pub outputs_revision: Option<String>,
+    /// Changes whenever what runs to its end has to run again.
+    pub run: String,
     /// The Workload's annotations for what runs it.
     pub annotations: BTreeMap<String, String>,
     /// The image that joins files of text and secrets; known wherever there is such a file.
@@ -132,6 +148,8 @@ pub struct ValidContainer {
     pub liveness: Option<ValidProbe>,
     /// When to send requests to it.
     pub readiness: Option<ValidProbe>,
+    /// What must pass once before the other two are looked at.
+    pub startup: Option<ValidProbe>,
     /// Its files, by path.
     pub files: Vec<ValidFile>,
     /// Its volumes, by path.
@@ -149,15 +167,6 @@ pub enum Value {
     Secret(SecretKeyRef),
     /// Text and secrets, to be joined in order.
     Joined(Vec<Segment>),
-}
-
-/// A probe, reduced to the one check that is made.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ValidProbe {
-    /// An HTTP request.
-    HttpGet(HttpGetAction),
-    /// A command.
-    Exec(Vec<String>),
 }
 
 /// A port with everything that may be left out filled in.
@@ -181,38 +190,99 @@ pub struct ValidPort {
 /// Everything that this runtime cannot do, one sentence each, beginning with the field path.
 pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Vec<String>> {
     let mut problems = template_problems(&plan.spec.template);
+    let values = Values::read(&plan.spec.template.values, &mut problems);
+    problems.extend(not_served(&values));
+    problems.extend(too_long_a_name(&identity, values.work.kind()));
     if plan.spec.containers.is_empty() {
         problems.push("spec.containers: there is no container to run: add one.".into());
     }
-    let given = &plan.spec.containers;
-    let mut containers: Vec<_> =
-        given.iter().map(|(name, container)| valid_container(name, container, &mut problems)).collect();
-    order::sort(&mut containers, given, &mut problems);
-    volumes::check_stateful(&containers, false, &mut problems);
+    let mut containers = valid_containers(plan, &values.probes, &mut problems);
+    order::sort(&mut containers, &plan.spec.containers, &mut problems);
+    volumes::check_stateful(&containers, values.work.kind() == Kind::StatefulSet, &mut problems);
     let ports = plan.spec.service.as_ref().map(|service| valid_ports(&service.ports)).unwrap_or_default();
     let outputs_revision = outputs_revision(plan);
+    let run = run::digest(&plan.spec);
+    let Values { work, service_account, .. } = values;
     if problems.is_empty() {
         let annotations = plan.spec.annotations.clone();
-        Ok(ValidPlan { identity, containers, ports, outputs_revision, annotations, joiner: None })
+        Ok(ValidPlan {
+            identity,
+            work,
+            service_account,
+            containers,
+            ports,
+            outputs_revision,
+            run,
+            annotations,
+            joiner: None,
+        })
     } else {
         Err(problems)
     }
 }
 
 fn template_problems(template: &Template) -> Vec<String> {
-    let own =
-        template.kind == TemplateKind::Manifests && template.ref_.is_none() && template.values.is_empty();
+    let own = template.kind == TemplateKind::Manifests && template.ref_.is_none();
     if own {
         return Vec::new();
     }
     vec![
-        "The platform's profile asks for a template or template values, which this runtime cannot use: choose another \
-         spec.profile, or ask your platform team to configure the backend without a template."
+        "The platform's profile asks for a template, which this runtime cannot use: choose another spec.profile, or ask \
+         your platform team to configure the backend without a template."
             .into(),
     ]
 }
 
-fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<String>) -> ValidContainer {
+/// What this runtime reads and cannot do.
+fn not_served(values: &Values) -> Vec<String> {
+    let Values { service, ingress, gateway, patches, objects, .. } = values;
+    let given = [
+        ("service", service),
+        ("ingress", ingress),
+        ("gateway", gateway),
+        ("patches", patches),
+        ("objects", objects),
+    ];
+    let given = given.into_iter().filter(|(_, value)| value.is_some());
+    given.map(|(key, _)| values::problem(key, "this runtime cannot serve")).collect()
+}
+
+fn too_long_a_name(identity: &Identity, kind: Kind) -> Option<String> {
+    let bounded = matches!(kind, Kind::StatefulSet | Kind::CronJob) && identity.name.len() > LONGEST_NAME;
+    bounded.then(|| {
+        format!(
+            "metadata.name: may have at most {LONGEST_NAME} characters for the kind `{kind}`: give the workload a \
+             shorter name."
+        )
+    })
+}
+
+fn valid_containers(
+    plan: &WorkloadPlan,
+    timings: &BTreeMap<String, ProbeTimings>,
+    problems: &mut Vec<String>,
+) -> Vec<ValidContainer> {
+    for name in timings.keys().filter(|name| !plan.spec.containers.contains_key(*name)) {
+        problems.push(values::problem(
+            &format!("probes.{name}"),
+            "is not the name of a container of the workload",
+        ));
+    }
+    let containers = plan.spec.containers.iter();
+    containers
+        .map(|(name, container)| {
+            let timings = timings.get(name).copied().unwrap_or_default();
+            valid_container(name, container, timings, problems)
+        })
+        .collect()
+}
+
+fn valid_container(
+    name: &str,
+    container: &PlanContainer,
+    timings: ProbeTimings,
+    problems: &mut Vec<String>,
+) -> ValidContainer {
     let path = format!("spec.containers.{name}");
     check_variable_names(&path, container, problems);
     let resources = container.resources.as_ref();
@@ -226,11 +296,12 @@ fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<Str
         resources.and_then(|resources| resources.requests.as_ref()),
         problems,
     );
-    let liveness = probe(&format!("{path}.livenessProbe"), container.liveness_probe.as_ref(), problems);
-    let readiness = probe(&format!("{path}.readinessProbe"), container.readiness_probe.as_ref(), problems);
+    let probes = probes::valid(name, container, timings, problems);
+    let turn = order::turn(&path, container, &probes, timings.startup.unwrap_or_default(), problems);
     let files = files::valid(&path, container, problems);
     let volumes = volumes::valid(&path, container, problems);
     mounts::check(&path, &files, &volumes, problems);
+    let ValidProbes { liveness, readiness, startup } = probes;
     ValidContainer {
         name: name.to_owned(),
         image: container.image.clone(),
@@ -239,11 +310,12 @@ fn valid_container(name: &str, container: &PlanContainer, problems: &mut Vec<Str
         variables: container.variables.iter().map(|(name, text)| (name.clone(), value(text))).collect(),
         limits,
         requests,
-        turn: order::turn(&path, container, liveness.as_ref(), readiness.as_ref(), problems),
         liveness,
         readiness,
+        startup,
         files,
         volumes,
+        turn,
     }
 }
 
@@ -304,19 +376,6 @@ fn quantities(
 /// The quantity as the API server stores it, so that what is applied is what comes back.
 fn canonical<T: FromStr<Err = QuantityError> + Display>(text: &str) -> Result<Quantity, QuantityError> {
     text.parse::<T>().map(|quantity| Quantity(quantity.to_string()))
-}
-
-/// Where both checks are given the HTTP request is made: it needs nothing inside the image.
-fn probe(path: &str, given: Option<&Probe>, problems: &mut Vec<String>) -> Option<ValidProbe> {
-    let given = given?;
-    if let Some(http_get) = &given.http_get {
-        return Some(ValidProbe::HttpGet(http_get.clone()));
-    }
-    let command = given.exec.as_ref().map(|exec| exec.command.clone()).unwrap_or_default();
-    if command.is_empty() {
-        problems.push(format!("{path}: there is nothing to check: give httpGet, or exec with a command."));
-    }
-    Some(ValidProbe::Exec(command))
 }
 
 fn valid_ports(given: &[ServicePort]) -> Vec<ValidPort> {

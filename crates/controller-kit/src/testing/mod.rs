@@ -2,7 +2,8 @@
 //!
 //! It behaves like the real one in what controllers depend on: resourceVersion and generation, server-side apply that
 //! removes what a manager no longer sets, the status subresource, finalizers and preconditions, lists and watches,
-//! and names. It knows no schema and no defaults, arrays are replaced as a whole, and it collects no garbage.
+//! and names. It knows no schema and no defaults, arrays are replaced as a whole, and what is owned outlives its owner:
+//! a deletion that waits for dependents ends when a test says so.
 
 mod answer;
 mod discovery;

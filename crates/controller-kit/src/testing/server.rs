@@ -133,6 +133,12 @@ impl TestApiServer {
         self.wake_watches();
     }
 
+    /// Lets the dependents of everything that waits for them be gone, so that its deletion ends.
+    pub fn collect_garbage(&self) {
+        self.lock().store.collect();
+        self.wake_watches();
+    }
+
     /// Answers the next request that `matcher` accepts with `code`.
     pub fn fail_next(&self, matcher: impl Fn(&Recorded) -> bool + Send + 'static, code: u16) {
         self.inject(matcher, Fault::Refused(code));

@@ -52,6 +52,9 @@ impl Default for Store {
 /// What only the server writes.
 const OWN: [&str; 6] = ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation"];
 
+/// What keeps an object until its dependents are gone.
+const FOREGROUND: &str = "foregroundDeletion";
+
 impl Store {
     /// The newest resourceVersion.
     pub(super) fn version(&self) -> u64 {
@@ -136,6 +139,29 @@ impl Store {
         Some(self.note(key, "MODIFIED", object))
     }
 
+    /// Keeps the object after its deletion until its dependents are gone.
+    pub(super) fn await_dependents(&mut self, key: &Key) {
+        let Some(object) = self.objects.get_mut(key).filter(|object| !waits_for_dependents(object)) else {
+            return;
+        };
+        let mut finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        finalizers.push(FOREGROUND.into());
+        object["metadata"]["finalizers"] = finalizers.into();
+    }
+
+    /// Ends the deletions that wait for dependents.
+    pub(super) fn collect(&mut self) {
+        let waiting = self.objects.iter().filter(|(_, object)| waits_for_dependents(object));
+        for (key, mut object) in
+            waiting.map(|(key, object)| (key.clone(), object.clone())).collect::<Vec<_>>()
+        {
+            if let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() {
+                finalizers.retain(|finalizer| finalizer != FOREGROUND);
+            }
+            self.save(&key, object);
+        }
+    }
+
     fn forget(&mut self, key: &Key, object: Value) -> Value {
         self.objects.remove(key);
         self.applied.retain(|(other, _), _| other != key);
@@ -200,6 +226,12 @@ fn same(old: &Value, new: &Value) -> bool {
     let mut new = new.clone();
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
     *old == new
+}
+
+fn waits_for_dependents(object: &Value) -> bool {
+    object["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|finalizers| finalizers.contains(&FOREGROUND.into()))
 }
 
 fn is_finished(object: &Value) -> bool {

@@ -166,6 +166,9 @@ fn document(call: &Call) -> Value {
 fn delete(store: &mut Store, call: &Call, key: &Key) -> Outcome {
     let old = existing(store, key)?;
     unchanged_since(&old, &json!({"metadata": call.body["preconditions"]}))?;
+    if call.body["propagationPolicy"] == "Foreground" {
+        store.await_dependents(key);
+    }
     let object = store.delete(key).ok_or_else(|| Answer::not_found(&key.name))?;
     Ok(Answer::ok(&object))
 }

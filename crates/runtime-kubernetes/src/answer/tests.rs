@@ -4,7 +4,7 @@ use crate::observe::Failing;
 const SHORT: Duration = Duration::from_secs(3);
 
 fn underway(available: bool) -> Health {
-    Health::Underway(Underway { hint: None, available, overdue: false })
+    Health::Underway(Underway { available, ..Underway::default() })
 }
 
 fn said(decision: Decision) -> (Reason, String) {

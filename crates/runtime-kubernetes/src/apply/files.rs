@@ -4,16 +4,24 @@ use std::sync::Arc;
 
 use api_types::metadata::ANNOTATION_APPLIED;
 use controller_kit::Created;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ConfigMap, Pod},
+};
 use kube::{
     Api, ResourceExt as _,
     core::{PartialObjectMeta, PartialObjectMetaExt as _},
 };
 
-use super::{Error, Stance, Writer, error, stance, worst};
+use super::{
+    live::{Stance, stance},
+    writer::{Error, Writer},
+};
 use crate::{
     build::{ANNOTATION_TEMPLATE, Resources},
     dereference::{Caches, Dereferenced},
+    main_object::Main,
+    observe::has_ended,
     validate::Identity,
 };
 
@@ -33,7 +41,7 @@ pub(super) async fn ensure(
         if known.as_deref().is_some_and(|known| is_complete(known, config_map, identity)) {
             continue;
         }
-        result = worst(result, make(writer, caches, identity, config_map.clone()).await?);
+        result = result.max(make(writer, caches, identity, config_map.clone()).await?);
     }
     Ok(result)
 }
@@ -45,12 +53,12 @@ async fn make(
     identity: &Identity,
     config_map: ConfigMap,
 ) -> Result<Stance, Error> {
-    let failed = |source| error::<ConfigMap>("apply", source);
+    let failed = |source| Error::new::<ConfigMap>("apply", source);
     let written = match writer.applier.create(config_map.clone()).await.map_err(failed)? {
         Created::Written(written) => Some(written),
         Created::InTheWay => {
             let live = live(writer, &identity.namespace, &config_map.name_any()).await?;
-            let stance = stance(live.as_ref(), identity);
+            let stance = live.map_or(Stance::Ours, |live| stance(&live.metadata, identity));
             if stance != Stance::Ours {
                 return Ok(stance);
             }
@@ -67,14 +75,17 @@ async fn make(
 /// # Errors
 /// If the API server cannot be asked or says no.
 pub async fn prune(writer: &Writer, resources: &Resources, found: &Dereferenced) -> Result<(), Error> {
-    let current = resources.template_hash();
-    if found.pods.iter().any(|pod| may_run(pod) && template_of(pod) != current) {
+    let current = resources.main.template_hash();
+    let earlier_pod = |pod: &Arc<Pod>| may_run(pod) && template_of(pod) != current;
+    // Between two attempts a run has no instance, and will have one.
+    let earlier_run = |run: &Arc<Job>| !has_ended(run) && Main::Job(run.clone()).template_hash() != current;
+    if found.pods.iter().any(earlier_pod) || found.runs.iter().chain(&found.mains.job).any(earlier_run) {
         return Ok(());
     }
     let wanted =
         |known: &Arc<Known>| resources.config_maps.iter().any(|it| it.name_any() == known.name_any());
     for known in found.config_maps.iter().filter(|known| !wanted(known)) {
-        writer.applier.delete(&**known).await.map_err(|source| error::<ConfigMap>("delete", source))?;
+        writer.applier.delete(&**known).await.map_err(|source| Error::new::<ConfigMap>("delete", source))?;
     }
     Ok(())
 }
@@ -84,12 +95,12 @@ fn is_complete(known: &Known, desired: &ConfigMap, identity: &Identity) -> bool 
     let labelled = desired.labels().iter().all(|(key, value)| known.labels().get(key) == Some(value));
     labelled
         && known.annotations().contains_key(ANNOTATION_APPLIED)
-        && stance(Some(known), identity) == Stance::Ours
+        && stance(&known.metadata, identity) == Stance::Ours
 }
 
 async fn live(writer: &Writer, namespace: &str, name: &str) -> Result<Option<Known>, Error> {
     let api = Api::<ConfigMap>::namespaced(writer.client.clone(), namespace);
-    api.get_metadata_opt(name).await.map_err(|source| error::<ConfigMap>("look for", source))
+    api.get_metadata_opt(name).await.map_err(|source| Error::new::<ConfigMap>("look for", source))
 }
 
 /// Whether the containers of a pod may be started again.

@@ -12,7 +12,8 @@ use k8s_openapi::{
 use super::{PodSecurity, environment};
 use crate::{
     expansion::escape,
-    validate::{ValidContainer, ValidProbe},
+    validate::{Check, ValidContainer, ValidProbe},
+    values::Timing,
 };
 
 /// No ports are named here: the plan does not say which container listens, and the Service finds them by number.
@@ -27,6 +28,7 @@ pub(super) fn build(container: &ValidContainer, security: PodSecurity) -> Contai
         resources: resources(container),
         liveness_probe: container.liveness.as_ref().map(probe),
         readiness_probe: container.readiness.as_ref().map(probe),
+        startup_probe: container.startup.as_ref().map(probe),
         security_context: Some(security_context(security)),
         ..Container::default()
     }
@@ -60,13 +62,28 @@ fn security_context(security: PodSecurity) -> SecurityContext {
     }
 }
 
-/// Timing is Kubernetes' default: Score has no word for it.
+/// Timing that nobody set is Kubernetes' default: Score has no word for it.
 pub(super) fn probe(probe: &ValidProbe) -> Probe {
-    match probe {
-        ValidProbe::HttpGet(action) => Probe { http_get: Some(http_get(action)), ..Probe::default() },
-        ValidProbe::Exec(command) => {
-            Probe { exec: Some(ExecAction { command: list(command) }), ..Probe::default() }
-        }
+    let (http_get, exec) = match &probe.check {
+        Check::HttpGet(action) => (Some(http_get(action)), None),
+        Check::Exec(command) => (None, Some(ExecAction { command: list(command) })),
+    };
+    let Timing {
+        initial_delay_seconds,
+        period_seconds,
+        timeout_seconds,
+        success_threshold,
+        failure_threshold,
+    } = probe.timing;
+    Probe {
+        http_get,
+        exec,
+        initial_delay_seconds,
+        period_seconds,
+        timeout_seconds,
+        success_threshold,
+        failure_threshold,
+        ..Probe::default()
     }
 }
 

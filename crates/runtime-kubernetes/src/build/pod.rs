@@ -54,10 +54,11 @@ fn mounts(container: &ValidContainer) -> Vec<VolumeMount> {
 }
 
 fn startup_probe(gate: &Gate) -> Probe {
+    let probe = container::probe(&gate.probe);
     Probe {
-        period_seconds: Some(GATE_PERIOD),
-        failure_threshold: Some(GATE_FAILURES),
-        ..container::probe(&gate.probe)
+        period_seconds: probe.period_seconds.or(Some(GATE_PERIOD)),
+        failure_threshold: probe.failure_threshold.or(Some(GATE_FAILURES)),
+        ..probe
     }
 }
 

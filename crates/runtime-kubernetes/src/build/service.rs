@@ -6,8 +6,11 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{metadata, selector};
-use crate::validate::{ValidPlan, ValidPort};
+use super::{governing_name, metadata, selector};
+use crate::{
+    validate::{ValidPlan, ValidPort},
+    values::Kind,
+};
 
 /// Absent where the plan has no port.
 pub(super) fn build(plan: &ValidPlan) -> Option<Service> {
@@ -17,6 +20,25 @@ pub(super) fn build(plan: &ValidPlan) -> Option<Service> {
             type_: Some("ClusterIP".into()),
             selector: Some(selector(&plan.identity)),
             ports: Some(plan.ports.iter().map(port).collect()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    })
+}
+
+/// Only for instances that have names: it gives each of them an address, also before it is ready, since they may have
+/// to find each other to become so.
+pub(super) fn governing(plan: &ValidPlan) -> Option<Service> {
+    let mut metadata = metadata(&plan.identity);
+    metadata.name = Some(governing_name(&plan.identity));
+    (plan.work.kind() == Kind::StatefulSet).then(|| Service {
+        metadata,
+        spec: Some(ServiceSpec {
+            type_: Some("ClusterIP".into()),
+            cluster_ip: Some("None".into()),
+            publish_not_ready_addresses: Some(true),
+            selector: Some(selector(&plan.identity)),
+            ports: (!plan.ports.is_empty()).then(|| plan.ports.iter().map(port).collect()),
             ..ServiceSpec::default()
         }),
         ..Service::default()

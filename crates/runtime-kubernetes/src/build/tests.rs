@@ -18,26 +18,45 @@ fn web(extra: &str) -> String {
 }
 
 fn hash(yaml: &str) -> String {
-    built(yaml, PodSecurity::Baseline).template_hash().unwrap().to_owned()
+    built(yaml, PodSecurity::Baseline).main.template_hash().unwrap().to_owned()
+}
+
+/// The main object as it is sent.
+fn main(yaml: &str, security: PodSecurity) -> Json {
+    match built(yaml, security).main {
+        Main::Deployment(object) => serde_json::to_value(&*object),
+        Main::StatefulSet(object) => serde_json::to_value(&*object),
+        Main::Job(object) => serde_json::to_value(&*object),
+        Main::CronJob(object) => serde_json::to_value(&*object),
+    }
+    .unwrap()
+}
+
+/// A plan with `values` as its template's, in the syntax of YAML.
+fn valued(values: &str) -> String {
+    RICH.replace("{kind: manifests}", &format!("{{kind: manifests, values: {values}}}"))
+}
+
+fn assert_golden(built: &Json, golden: &str) {
+    let golden: Json = parse(golden);
+    assert_eq!(*built, golden, "\n{}", serde_yaml_ng::to_string(built).unwrap());
 }
 
 #[test]
 fn every_field_of_a_plan_has_its_place_in_the_deployment() {
-    let built = serde_json::to_value(built(RICH, PodSecurity::Baseline).deployment).unwrap();
-    let golden: Json = parse(include_str!("../../fixtures/deployment.yaml"));
-    assert_eq!(built, golden, "\n{}", serde_yaml_ng::to_string(&built).unwrap());
+    let built = main(RICH, PodSecurity::Baseline);
+    assert_golden(&built, include_str!("../../fixtures/deployment.yaml"));
 }
 
 #[test]
 fn every_port_of_a_plan_has_its_place_in_the_service() {
     let built = serde_json::to_value(built(RICH, PodSecurity::Baseline).service).unwrap();
-    let golden: Json = parse(include_str!("../../fixtures/service.yaml"));
-    assert_eq!(built, golden, "\n{}", serde_yaml_ng::to_string(&built).unwrap());
+    assert_golden(&built, include_str!("../../fixtures/service.yaml"));
 }
 
 #[test]
 fn the_restricted_level_adds_what_pod_security_asks_for() {
-    let built = serde_json::to_value(built(&web(""), PodSecurity::Restricted).deployment).unwrap();
+    let built = main(&web(""), PodSecurity::Restricted);
     let pod = &built["spec"]["template"]["spec"];
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
@@ -80,7 +99,7 @@ fn hidden_variables_make_way_for_the_users() {
     let variable = "        A: [{value: x}, {secretKeyRef: {name: db, key: uri}}]\n";
     let names = |variables: &str| {
         let built = built(&web(&format!("      variables:\n{variables}")), PodSecurity::Baseline);
-        let spec = built.deployment.spec.unwrap().template.spec.unwrap();
+        let spec = built.main.template().unwrap().spec.clone().unwrap();
         let env = spec.containers[0].env.clone().unwrap();
         env.into_iter().map(|variable| (variable.name, variable.value)).collect::<Vec<_>>()
     };
@@ -95,7 +114,124 @@ fn hidden_variables_make_way_for_the_users() {
 
 #[test]
 fn no_object_holds_more_than_references_to_secrets() {
-    let built = built(RICH, PodSecurity::Baseline);
-    let text = serde_json::to_string(&built.deployment).unwrap();
+    let text = main(RICH, PodSecurity::Baseline).to_string();
     assert_eq!(text.matches("secretKeyRef").count(), 3, "{text}");
+}
+
+const JOB: &str = "{kind: Job, completions: 3, parallelism: 2, backoffLimit: 1, activeDeadlineSeconds: 60, \
+                   ttlSecondsAfterFinished: 5}";
+
+#[test]
+fn instances_with_names_of_their_own_have_a_place_that_gives_them_addresses() {
+    let yaml = valued("{kind: StatefulSet}");
+    assert_golden(
+        &spec_without_template(main(&yaml, PodSecurity::Baseline)),
+        include_str!("../../fixtures/stateful-set.yaml"),
+    );
+    let governing = built(&yaml, PodSecurity::Baseline).governing;
+    assert_golden(
+        &serde_json::to_value(governing).unwrap(),
+        include_str!("../../fixtures/service-headless.yaml"),
+    );
+    assert_eq!(built(RICH, PodSecurity::Baseline).governing, None);
+}
+
+#[test]
+fn something_that_runs_once_has_its_place_in_a_job() {
+    let yaml = valued(JOB);
+    let built = main(&yaml, PodSecurity::Baseline);
+    assert_eq!(built["spec"]["template"]["spec"]["restartPolicy"], "Never");
+    assert_golden(&spec_without_template(built), &golden_run(include_str!("../../fixtures/job.yaml"), &yaml));
+}
+
+#[test]
+fn something_that_runs_at_times_has_its_place_in_a_cron_job() {
+    let values =
+        "{kind: CronJob, schedule: '*/5 * * * *', timeZone: Europe/Berlin, concurrencyPolicy: Forbid}";
+    let yaml = valued(values);
+    let built = main(&yaml, PodSecurity::Baseline);
+    let template = &built["spec"]["jobTemplate"]["spec"]["template"];
+    assert_eq!(template["spec"]["restartPolicy"], "Never");
+    assert_eq!(template["metadata"]["labels"]["score.dev/workload"], "shop");
+    assert_golden(
+        &spec_without_template(built),
+        &golden_run(include_str!("../../fixtures/cron-job.yaml"), &yaml),
+    );
+}
+
+#[test]
+fn an_autoscaler_decides_about_the_main_object_which_then_says_nothing_of_it() {
+    for kind in ["Deployment", "StatefulSet"] {
+        let yaml = valued(&format!("{{kind: {kind}, autoscaling: {{minReplicas: 2, maxReplicas: 5}}}}"));
+        assert!(main(&yaml, PodSecurity::Baseline)["spec"].get("replicas").is_none());
+        let autoscaler = serde_json::to_value(built(&yaml, PodSecurity::Baseline).autoscaler).unwrap();
+        let golden = include_str!("../../fixtures/autoscaler.yaml").replace("KIND", kind);
+        assert_golden(&autoscaler, &golden);
+    }
+    assert_eq!(built(RICH, PodSecurity::Baseline).autoscaler, None);
+}
+
+#[test]
+fn a_number_of_instances_is_set_only_where_it_was_asked_for() {
+    for kind in ["Deployment", "StatefulSet"] {
+        let replicas =
+            |values: &str| main(&valued(values), PodSecurity::Baseline)["spec"]["replicas"].clone();
+        assert_eq!(replicas(&format!("{{kind: {kind}}}")), Json::Null);
+        assert_eq!(replicas(&format!("{{kind: {kind}, replicas: 3}}")), 3);
+    }
+}
+
+#[test]
+fn instances_get_a_token_only_in_the_name_of_an_account() {
+    let pod = |values: &str| main(&valued(values), PodSecurity::Baseline)["spec"]["template"]["spec"].clone();
+    let (nobody, somebody) = (pod("{}"), pod("{serviceAccountName: shop}"));
+    assert_eq!(
+        (&nobody["serviceAccountName"], &nobody["automountServiceAccountToken"]),
+        (&"default".into(), &false.into())
+    );
+    assert_eq!(
+        (&somebody["serviceAccountName"], &somebody["automountServiceAccountToken"]),
+        (&"shop".into(), &true.into())
+    );
+}
+
+#[test]
+fn probes_are_made_when_the_values_say() {
+    let values = "{probes: {api: {liveness: {periodSeconds: 5}, startup: {failureThreshold: 30}}, \
+                  cache: {readiness: {initialDelaySeconds: 1, timeoutSeconds: 2, successThreshold: 3}}}}";
+    let built = main(&valued(values), PodSecurity::Baseline);
+    let containers = &built["spec"]["template"]["spec"]["containers"];
+    assert_eq!(containers[0]["livenessProbe"]["periodSeconds"], 5);
+    assert_eq!(containers[0]["startupProbe"]["failureThreshold"], 30);
+    assert_eq!(containers[0]["startupProbe"]["exec"], containers[0]["livenessProbe"]["exec"]);
+    let readiness = &containers[1]["readinessProbe"];
+    assert_eq!(readiness["httpGet"]["port"], 6379);
+    assert_eq!(
+        [&readiness["initialDelaySeconds"], &readiness["timeoutSeconds"], &readiness["successThreshold"]],
+        [1, 2, 3]
+    );
+    assert!(containers[0]["readinessProbe"].get("periodSeconds").is_none());
+}
+
+#[test]
+fn instances_of_another_kind_of_work_are_told_apart() {
+    assert_ne!(hash(&valued("{kind: StatefulSet}")), hash(&valued("{kind: Deployment}")));
+    assert_eq!(hash(&valued("{kind: Deployment}")), hash(RICH));
+    assert_eq!(hash(&valued("{replicas: 5}")), hash(RICH));
+}
+
+/// A golden file with the digest of the run of `yaml`, which tests of its own are about.
+fn golden_run(golden: &str, yaml: &str) -> String {
+    let plan = plan(yaml);
+    golden.replace("RUN", &validate(Identity::of(&plan).unwrap(), &plan).unwrap().run)
+}
+
+/// The pod template has a golden file of its own.
+fn spec_without_template(mut object: Json) -> Json {
+    for path in ["/spec", "/spec/jobTemplate/spec"] {
+        if let Some(Json::Object(spec)) = object.pointer_mut(path) {
+            spec.remove("template");
+        }
+    }
+    object
 }

@@ -1,7 +1,10 @@
 //! The ConfigMaps of files: there before the instances, and no longer than they are.
 
 use api_types::PlanFile;
-use k8s_openapi::api::core::v1::{ConfigMap, PodStatus};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Pod, PodStatus},
+};
 
 use api_types::metadata::LABEL_WORKLOAD;
 

@@ -5,7 +5,13 @@ use controller_kit::{
     Applier,
     testing::{Fault, Recorded, TestApiServer},
 };
-use k8s_openapi::{api::apps::v1::DeploymentStatus, apimachinery::pkg::apis::meta::v1::OwnerReference};
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, DeploymentStatus},
+        core::v1::Service,
+    },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::*;
@@ -47,8 +53,12 @@ impl Cluster {
         };
         let caches = Caches {
             deployments: self.ours(),
+            stateful_sets: self.ours(),
+            jobs: self.ours(),
+            cron_jobs: self.ours(),
+            autoscalers: self.ours(),
             services: self.ours(),
-            pods: self.ours::<Pod>(),
+            pods: self.ours(),
             config_maps: self.ours(),
             exposures: Cache::from_objects(self.server.list()),
         };
@@ -348,7 +358,7 @@ async fn a_plan_that_cannot_be_built_is_answered_and_what_runs_goes_on() {
         plan.spec.template.ref_ = Some("oci://example.org/chart".into());
     });
     assert_eq!(cluster.writes_of_a_pass().await, 1);
-    assert_eq!(cluster.said().unwrap().0, "RuntimeDegraded");
+    assert_eq!(cluster.said().unwrap().0, "ProjectionError");
     assert!(cluster.server.get::<Deployment>("team-a", "hello").is_some());
 }
 

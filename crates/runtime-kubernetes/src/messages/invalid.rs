@@ -1,19 +1,37 @@
 //! What the API server found wrong with an object, as the fields of the Workload that it came from.
 
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Container, PodSpec},
-};
+use k8s_openapi::api::core::v1::{Container, PodSpec};
 use kube::core::Status;
 
 use super::plain;
+use crate::{main_object::Main, values};
 
-/// Everything that was found wrong, each with the user's own field as far as there is one. `built` is the Deployment
+/// What the API server says of a change to a StatefulSet that it cannot make.
+const FIXED: &str = "updates to statefulset spec";
+
+/// What was chosen for good when the instances got their names and volumes.
+const CANNOT_CHANGE: &str = "spec.containers.*.volumes: what holds the data of the workload's instances cannot be \
+                             changed while they exist: undo the change, or make a workload of another name and move \
+                             the data.";
+
+/// The fields of the objects that the values become, and the value.
+const VALUES: &[(&str, &str)] = &[
+    ("spec.schedule", "schedule"),
+    ("spec.timeZone", "timeZone"),
+    ("spec.replicas", "replicas"),
+    ("spec.maxReplicas", "autoscaling"),
+    ("spec.minReplicas", "autoscaling"),
+    ("spec.backoffLimit", "backoffLimit"),
+    ("spec.completions", "completions"),
+    ("spec.parallelism", "parallelism"),
+    ("spec.activeDeadlineSeconds", "activeDeadlineSeconds"),
+];
+
+/// Everything that was found wrong, each with the user's own field as far as there is one. `built` is the object
 /// whose containers the paths count.
-pub fn invalid(status: &Status, built: &Deployment) -> String {
-    let pod = pod(built);
+pub fn invalid(status: &Status, built: &Main) -> String {
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    let found: Vec<_> = causes.map(|cause| sentence(&field(&cause.field, pod), &cause.message)).collect();
+    let found: Vec<_> = causes.map(|cause| cause_sentence(&cause.field, &cause.message, built)).collect();
     if found.is_empty() {
         let why = status.message.split_once("is invalid: ").map_or(status.message.as_str(), |(_, why)| why);
         return sentence("The platform cannot take the workload", why);
@@ -21,18 +39,29 @@ pub fn invalid(status: &Status, built: &Deployment) -> String {
     found.join(" ")
 }
 
+fn cause_sentence(path: &str, why: &str, built: &Main) -> String {
+    if why.contains(FIXED) {
+        return CANNOT_CHANGE.into();
+    }
+    let value =
+        VALUES.iter().find(|(field, _)| path.ends_with(field)).and_then(|(_, key)| values::annotation(key));
+    match value {
+        Some(annotation) => sentence(&format!("`{annotation}`"), why),
+        None => sentence(&field(path, built), why),
+    }
+}
+
 fn sentence(subject: &str, why: &str) -> String {
     format!("{subject}: {}.", plain(why).trim_end_matches(['.', ' ']))
 }
 
-fn pod(built: &Deployment) -> Option<&PodSpec> {
-    built.spec.as_ref()?.template.spec.as_ref()
+fn pod(built: &Main) -> Option<&PodSpec> {
+    built.template()?.spec.as_ref()
 }
 
-fn field(path: &str, pod: Option<&PodSpec>) -> String {
-    if let Some(rest) = path.strip_prefix("spec.template.spec.")
-        && let Some(field) = pod_field(rest, pod)
-    {
+fn field(path: &str, built: &Main) -> String {
+    let within = path.strip_prefix(built.template_path()).and_then(|path| path.strip_prefix("spec."));
+    if let Some(field) = within.and_then(|path| pod_field(path, pod(built))) {
         return field;
     }
     match path.strip_prefix("spec.ports") {

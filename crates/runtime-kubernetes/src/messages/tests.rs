@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use api_types::Reason;
 use kube::core::Status;
 
 use super::*;
-use crate::fixtures::parse;
+use crate::{fixtures::parse, main_object::Main};
 
 /// Texts of API servers as they were seen, and the reason and some of the words that they become.
 const REFUSALS: &[(&str, Reason, &str)] = &[
@@ -89,12 +91,12 @@ fn status(causes: &str) -> Status {
     ))
 }
 
-fn built() -> k8s_openapi::api::apps::v1::Deployment {
-    parse(
-        "spec: {selector: {}, template: {spec: {containers: [{name: log}, {name: web, env: [{name: A}, {name: B C}], \
-         volumeMounts: [{name: files-web, mountPath: /a}, {name: volume-data, mountPath: /b}]}], initContainers: [{name: \
-         init}], volumes: [{name: files-web}, {name: volume-data}]}}}",
-    )
+const TEMPLATE: &str = "template: {spec: {containers: [{name: log}, {name: web, env: [{name: A}, {name: B C}], \
+                        volumeMounts: [{name: files-web, mountPath: /a}, {name: volume-data, mountPath: /b}]}], \
+                        initContainers: [{name: init}], volumes: [{name: files-web}, {name: volume-data}]}}";
+
+fn built() -> Main {
+    Main::Deployment(Arc::new(parse(&format!("spec: {{selector: {{}}, {TEMPLATE}}}"))))
 }
 
 #[test]
@@ -129,6 +131,34 @@ fn what_the_api_server_finds_invalid_is_told_by_the_users_fields() {
 }
 
 #[test]
+fn what_is_invalid_in_something_that_runs_at_times_is_told_by_the_users_fields_too() {
+    let spec = format!("spec: {{schedule: x, jobTemplate: {{spec: {{{TEMPLATE}}}}}}}");
+    let built = Main::CronJob(Arc::new(parse(&spec)));
+    for (field, expected) in [
+        (
+            "spec.jobTemplate.spec.template.spec.containers[1].image",
+            "spec.containers.web.image: must be right.",
+        ),
+        ("spec.schedule", "`score.dev/schedule`: must be right."),
+        ("spec.timeZone", "`score.dev/time-zone`: must be right."),
+        ("spec.jobTemplate.spec.backoffLimit", "`score.dev/backoff-limit`: must be right."),
+    ] {
+        let status =
+            status(&format!("[{{reason: FieldValueInvalid, field: '{field}', message: must be right}}]"));
+        assert_eq!(invalid(&status, &built), expected);
+    }
+}
+
+#[test]
+fn what_was_chosen_for_good_is_told_without_the_words_of_the_api_server() {
+    let status = status(
+        "[{reason: FieldValueForbidden, field: spec, message: \"Forbidden: updates to statefulset spec for fields other \
+         than 'replicas', 'template' are forbidden\"}]",
+    );
+    assert!(invalid(&status, &built()).starts_with("spec.containers.*.volumes: what holds the data"));
+}
+
+#[test]
 fn everything_invalid_is_listed() {
     let causes = "[{field: metadata.name, message: one}, {field: 'spec.ports[0].port', message: two}]";
     assert_eq!(invalid(&status(causes), &built()), "metadata.name: one. spec.service.ports[0].port: two.");
@@ -143,8 +173,21 @@ fn invalid_without_causes_says_what_the_api_server_says() {
 fn sentences() -> Vec<String> {
     let details =
         ["", "not found", "unauthorized", "no such host", "couldn't find key k in Secret a/b", "run as root"];
-    let fixed =
-        [RUNNING, UNDERWAY, UNAVAILABLE, OVERDUE, SCALED_TO_ZERO, NAME_TAKEN, NOT_ALLOWED, PREDECESSOR];
+    let fixed = [
+        RUNNING,
+        UNDERWAY,
+        UNAVAILABLE,
+        OVERDUE,
+        SCALED_TO_ZERO,
+        NAME_TAKEN,
+        NOT_ALLOWED,
+        PREDECESSOR,
+        COMPLETED,
+        RUNS_TO_ITS_END,
+        SCHEDULED,
+        NOT_RUN_YET,
+        SUSPENDED,
+    ];
     let of_details = details.into_iter().flat_map(|detail| {
         [
             image("web", "web:1", detail),
@@ -161,6 +204,13 @@ fn sentences() -> Vec<String> {
     let of_order = [not_completed("web", 1), completing("web"), not_healthy("web", "readinessProbe")];
     let of_files =
         [joiner(None), joiner(Some("")), joiner(Some("spec.containers.web.files: a Secret is gone.\n"))];
+    let runs =
+        [None, Some("BackoffLimitExceeded"), Some("DeadlineExceeded")].into_iter().flat_map(|reason| {
+            [None, Some(stopped("web", 3, None))].into_iter().flat_map(move |cause| {
+                let again = cause.clone().map(tried_again);
+                [run_failed(reason, cause.clone()), last_run_failed(reason, cause)].into_iter().chain(again)
+            })
+        });
     let refusals = REFUSALS.iter().filter_map(|(text, ..)| refusal(text)).map(|refusal| refusal.message);
     fixed
         .map(str::to_owned)
@@ -170,6 +220,7 @@ fn sentences() -> Vec<String> {
         .chain(others)
         .chain(of_order)
         .chain(of_files)
+        .chain(runs)
         .chain(refusals)
         .collect()
 }
@@ -192,6 +243,10 @@ fn no_sentence_holds_a_noun_of_the_runtime() {
         "kubernetes",
         "containerd",
         "serviceaccount",
+        "statefulset",
+        "job",
+        "jobs",
+        "cronjob",
     ];
     for sentence in sentences() {
         let own_words = sentence.to_lowercase().replace("spec.service.", "spec.");

@@ -11,12 +11,17 @@ use super::{Failing, STEADY, Seen};
 use crate::{
     build::joiner_name,
     messages,
-    validate::{Turn, ValidContainer},
+    validate::{Turn, ValidContainer, ValidPlan},
 };
 
 /// The first container, by instance and name, of which something is wrong.
 pub(super) fn failing(seen: Seen<'_>) -> Option<Failing> {
-    let own = containers(seen).find_map(|(container, status)| container_failing(container, status, seen.now));
+    // What runs to its end may end: whether it failed is for the run to say, which tries again.
+    let keeps_running = seen.plan.work.kind().keeps_running();
+    let own = containers(seen).find_map(|(container, status)| {
+        let stuck = cannot_start(container, status);
+        stuck.or_else(|| keeps_running.then(|| does_not_keep_running(container, status, seen.now)).flatten())
+    });
     own.or_else(|| joiner_failing(seen))
 }
 
@@ -26,14 +31,14 @@ fn joiner_failing(seen: Seen<'_>) -> Option<Failing> {
     let told = |status: &ContainerStatus| {
         let now = status.state.as_ref()?;
         let waits = now.waiting.as_ref().and_then(|waiting| waiting.reason.as_deref());
-        let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-        match (waits, now.terminated.as_ref().or(last).filter(|end| end.exit_code != 0)) {
+        match (waits, now.terminated.as_ref().or(last_end(status)).filter(|end| end.exit_code != 0)) {
             (None | Some("CrashLoopBackOff"), Some(end)) => Some(messages::joiner(end.message.as_deref())),
             (None | Some("ContainerCreating" | "PodInitializing"), _) => None,
             (Some(_), _) => Some(messages::joiner(None)),
         }
     };
-    statuses(seen).filter(|status| status.name == name).find_map(told).map(Failing::degraded)
+    let statuses = seen.current_pods().flat_map(statuses);
+    statuses.filter(|status| status.name == name).find_map(told).map(Failing::degraded)
 }
 
 /// What the first instance that waits waits for.
@@ -44,36 +49,52 @@ pub(super) fn hint(seen: Seen<'_>) -> Option<String> {
 
 /// The user's containers with their states. Containers that the platform added are not the user's to mend.
 fn containers(seen: Seen<'_>) -> impl Iterator<Item = (&ValidContainer, &ContainerStatus)> {
-    statuses(seen).filter_map(move |status| {
-        let container = seen.plan.containers.iter().find(|container| container.name == status.name)?;
-        Some((container, status))
+    let statuses = seen.current_pods().flat_map(statuses);
+    statuses.filter_map(move |status| Some((container(seen.plan, status)?, status)))
+}
+
+fn container<'a>(plan: &'a ValidPlan, status: &ContainerStatus) -> Option<&'a ValidContainer> {
+    plan.containers.iter().find(|container| container.name == status.name)
+}
+
+/// What is known of every container of an instance, in the order in which they are started.
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    let lists =
+        pod.status.iter().flat_map(|status| [&status.init_container_statuses, &status.container_statuses]);
+    lists.flatten().flatten()
+}
+
+/// What ended other than it should in an instance that failed.
+pub(super) fn failure(plan: &ValidPlan, pod: &Pod) -> Option<String> {
+    statuses(pod).find_map(|status| {
+        let end = status.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+        if joiner_name(plan).is_some_and(|joiner| joiner == status.name) {
+            return Some(messages::joiner(end.message.as_deref()));
+        }
+        Some(ended(container(plan, status)?, end))
     })
 }
 
-/// What is known of every container, in the order in which they are started.
-fn statuses(seen: Seen<'_>) -> impl Iterator<Item = &ContainerStatus> {
-    let statuses = seen.current_pods().filter_map(|pod| pod.status.as_ref());
-    statuses
-        .flat_map(|status| [&status.init_container_statuses, &status.container_statuses])
-        .flatten()
-        .flatten()
+fn cannot_start(container: &ValidContainer, status: &ContainerStatus) -> Option<Failing> {
+    let waiting = status.state.as_ref()?.waiting.as_ref()?;
+    waiting_failing(container, waiting, last_end(status)).map(Failing::degraded)
 }
 
-fn container_failing(
+fn does_not_keep_running(
     container: &ValidContainer,
     status: &ContainerStatus,
     now: Timestamp,
 ) -> Option<Failing> {
     let state = status.state.as_ref()?;
-    let last_end = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-    if let Some(waiting) = &state.waiting {
-        return waiting_failing(container, waiting, last_end).map(Failing::degraded);
-    }
     if let Some(end) = state.terminated.as_ref().filter(|end| !is_done(container, end)) {
         return Some(Failing::degraded(ended(container, end)));
     }
     let again = unsteady(state.running.as_ref()?, now)?;
-    last_end.map(|end| Failing { again: Some(again), ..Failing::degraded(ended(container, end)) })
+    last_end(status).map(|end| Failing { again: Some(again), ..Failing::degraded(ended(container, end)) })
+}
+
+fn last_end(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    status.last_state.as_ref().and_then(|last| last.terminated.as_ref())
 }
 
 fn waiting_failing(

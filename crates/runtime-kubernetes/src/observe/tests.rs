@@ -2,6 +2,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
+    build::ANNOTATION_TEMPLATE,
     fixtures::{PLAN, parse, plan},
     validate::{Identity, validate},
 };
@@ -20,14 +21,16 @@ fn valid() -> ValidPlan {
 
 /// The health that follows from a Deployment of generation 2 with `status`, and `pods` of the current template.
 fn health_of(replicas: i32, status: &str, pods: &[Pod]) -> Health {
-    let deployment: Deployment = parse(&format!(
-        "metadata: {{generation: 2}}\nspec: {{replicas: {replicas}, selector: {{}}, template: {{}}}}\nstatus: {status}\n"
+    let deployment: k8s_openapi::api::apps::v1::Deployment = parse(&format!(
+        "metadata: {{generation: 2}}\nspec: {{replicas: {replicas}, selector: {{}}, template: {CURRENT}}}\nstatus: {status}\n"
     ));
     let pods: Vec<_> = pods.iter().cloned().map(Arc::new).collect();
-    let plan = valid();
-    let now = NOW.parse().unwrap();
-    observe(Seen { plan: &plan, deployment: &deployment, pods: &pods, template_hash: "current", now })
+    let (plan, main) = (valid(), Main::Deployment(Arc::new(deployment)));
+    observe(Seen { plan: &plan, main: &main, runs: &[], pods: &pods, now: NOW.parse().unwrap() })
 }
+
+/// What the instances are made of that count.
+const CURRENT: &str = "{metadata: {annotations: {score.dev/template-hash: current}}}";
 
 const STARTING: &str = "{observedGeneration: 2, replicas: 1, updatedReplicas: 1, unavailableReplicas: 1}";
 const COMPLETE: &str =

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use api_types::{BeforeReady, PlanContainer};
 use score_spec::order::needed_first;
 
-use super::{ValidContainer, ValidProbe};
+use super::{ValidContainer, ValidProbe, probes::ValidProbes};
+use crate::values::Timing;
 
 /// When a container runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,18 +46,22 @@ impl Turn {
 pub(super) fn turn(
     path: &str,
     container: &PlanContainer,
-    liveness: Option<&ValidProbe>,
-    readiness: Option<&ValidProbe>,
+    probes: &ValidProbes,
+    startup: Timing,
     problems: &mut Vec<String>,
 ) -> Turn {
+    let (liveness, readiness) = (probes.liveness.as_ref(), probes.readiness.as_ref());
     let wanted = |ready: BeforeReady| container.before.values().any(|condition| condition.ready == ready);
     if wanted(BeforeReady::Complete) {
         check_completing(path, wanted(BeforeReady::Healthy), liveness, readiness, problems);
         return Turn::Completes;
     }
     if wanted(BeforeReady::Healthy) {
-        let gate =
-            |field, probe: Option<&ValidProbe>| probe.map(|probe| Gate { field, probe: probe.clone() });
+        let gate = |field, probe: Option<&ValidProbe>| {
+            // It is made while the container starts, so the timing of what is checked later is not its own.
+            let at_start = |probe: &ValidProbe| ValidProbe { check: probe.check.clone(), timing: startup };
+            probe.map(|probe| Gate { field, probe: at_start(probe) })
+        };
         let gate = gate("readinessProbe", readiness).or_else(|| gate("livenessProbe", liveness));
         return gate.map_or_else(
             || {

@@ -91,16 +91,14 @@ fn a_plan_without_containers_is_refused() {
 #[test]
 fn a_template_is_refused_because_this_runtime_renders_none() {
     let helm = with_container("").replace("{kind: manifests}", "{kind: helm, ref: oci://example.org/chart}");
-    let values = with_container("").replace("{kind: manifests}", "{kind: manifests, values: {replicas: 3}}");
-    for yaml in [helm, values] {
-        assert!(validated(&yaml).unwrap_err()[0].contains("template"), "{yaml}");
-    }
+    assert!(validated(&helm).unwrap_err()[0].contains("template"));
 }
 
 #[test]
 fn an_http_probe_is_preferred_to_a_command() {
     let yaml = "      readinessProbe: {httpGet: {path: /, port: 80}, exec: {command: [test]}}\n";
-    assert!(matches!(valid(&with_container(yaml)).containers[0].readiness, Some(ValidProbe::HttpGet(_))));
+    let probe = valid(&with_container(yaml)).containers[0].readiness.clone().unwrap();
+    assert!(matches!(probe.check, Check::HttpGet(_)));
 }
 
 fn ports(yaml: &str) -> Vec<ValidPort> {
@@ -127,4 +125,80 @@ fn the_revision_follows_the_outputs_and_not_their_order() {
     assert_eq!(revision("[]"), None);
     assert_eq!(revision(&format!("[{one}, {two}]")), revision(&format!("[{two}, {one}]")));
     assert_ne!(revision(&format!("[{one}]")), revision(&format!("[{}]", one.replace(": a", ": b"))));
+}
+
+/// A plan with `values` as its template's.
+fn with_values(values: &str) -> String {
+    with_container("").replace("{kind: manifests}", &format!("{{kind: manifests, values: {values}}}"))
+}
+
+#[test]
+fn values_that_this_runtime_cannot_serve_are_refused() {
+    for key in ["service", "ingress", "gateway", "patches", "objects"] {
+        let problems = validated(&with_values(&format!("{{{key}: {{}}}}"))).unwrap_err();
+        assert!(problems[0].contains(&format!("`{key}`")), "{problems:?}");
+    }
+    assert!(validated(&with_values("{claims: {db: {host: x}}}")).is_ok());
+}
+
+#[test]
+fn the_timing_of_probes_needs_a_container_and_something_to_check() {
+    let problems =
+        validated(&with_values("{probes: {wep: {}, web: {liveness: {}, readiness: {}, startup: {}}}}"))
+            .unwrap_err();
+    let expected = [
+        "`score.dev/probes`: wep is not the name of a container of the workload: ",
+        "`score.dev/probes`: web.liveness needs a check, and there is no spec.containers.web.livenessProbe: ",
+        "`score.dev/probes`: web.readiness needs a check, and there is no spec.containers.web.readinessProbe: ",
+        "`score.dev/probes`: web.startup needs a check, and there is no spec.containers.web.livenessProbe or ",
+    ];
+    assert_eq!(problems.len(), expected.len(), "{problems:?}");
+    for (problem, expected) in problems.iter().zip(expected) {
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn the_start_is_checked_as_being_ready_where_nothing_says_how_to_be_alive() {
+    let yaml = with_values("{probes: {web: {startup: {failureThreshold: 30}}}}")
+        .replace("image: web:1\n", "image: web:1\n      readinessProbe: {httpGet: {path: /, port: 80}}\n");
+    let container = &valid(&yaml).containers[0];
+    assert_eq!(container.startup.clone().unwrap().check, container.readiness.clone().unwrap().check);
+    assert_eq!(container.startup.clone().unwrap().timing.failure_threshold, Some(30));
+}
+
+#[test]
+fn a_name_that_kubernetes_makes_longer_names_of_must_leave_room() {
+    let named = |length: usize, values: &str| {
+        validated(&with_values(values).replace("name: hello, ", &format!("name: {}, ", "a".repeat(length))))
+    };
+    for values in ["{kind: StatefulSet}", "{kind: CronJob, schedule: '* * * * *'}"] {
+        assert!(named(52, values).is_ok());
+        assert!(named(53, values).unwrap_err()[0].starts_with("metadata.name: "));
+    }
+    assert!(named(63, "{kind: Job}").is_ok());
+}
+
+#[test]
+fn a_run_is_another_one_only_if_it_does_something_else() {
+    let run = |yaml: &str| valid(yaml).run;
+    let job = with_values("{kind: Job, completions: 2}");
+    for same in [
+        with_values("{kind: Job, completions: 2, backoffLimit: 1, activeDeadlineSeconds: 5, parallelism: 2}"),
+        with_values("{kind: Job, completions: 2, ttlSecondsAfterFinished: 5, claims: {db: {host: x}}}"),
+        job.replace("generation: 3", "generation: 4").replace("Generation: 7", "Generation: 8"),
+        format!("{job}  service: {{ports: [{{port: 80}}]}}\n"),
+        job.replace("backendId: kubernetes", "backendId: other"),
+    ] {
+        assert_eq!(run(&same), run(&job), "{same}");
+    }
+    for other in [
+        with_values("{kind: Job, completions: 3}"),
+        with_values("{kind: Job, completions: 2, serviceAccountName: x}"),
+        job.replace("web:1", "web:2"),
+        job.replace("  backendId", "  annotations: {again: please}\n  backendId"),
+        format!("{job}  claims: [{{key: db, type: postgres, class: default, outputsRevision: a}}]\n"),
+    ] {
+        assert_ne!(run(&other), run(&job), "{other}");
+    }
 }

@@ -23,7 +23,7 @@ fn built(yaml: &str) -> Resources {
 }
 
 fn template(yaml: &str) -> PodTemplateSpec {
-    built(yaml).deployment.spec.unwrap().template
+    built(yaml).main.template().unwrap().clone()
 }
 
 fn pod(yaml: &str) -> PodSpec {
@@ -62,7 +62,7 @@ fn what_is_not_secret_of_the_files_stands_in_objects_that_never_change() {
 
 #[test]
 fn instances_roll_exactly_when_a_file_changes() {
-    let hash = |files: &str| built(&with_files(files)).template_hash().unwrap().to_owned();
+    let hash = |files: &str| built(&with_files(files)).main.template_hash().unwrap().to_owned();
     let before = hash("{/a: {content: one}, /b: {content: b}}");
     assert_eq!(hash("{/b: {content: b}, /a: {content: one, mode: '0644'}}"), before);
     for files in [

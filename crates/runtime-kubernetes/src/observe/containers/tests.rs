@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     build::ANNOTATION_TEMPLATE,
     fixtures::{PLAN, parse, plan},
+    main_object::Main,
     observe::{Health, observe},
     validate::{Identity, ValidPlan, validate},
 };
@@ -26,7 +27,8 @@ fn valid() -> ValidPlan {
 /// The health that follows from what is known of one container that runs before others, while `app` waits for it.
 fn health(name: &str, status: &str) -> Health {
     let deployment: Deployment = parse(
-        "metadata: {generation: 2}\nspec: {replicas: 1, selector: {}, template: {}}\nstatus: {observedGeneration: 2, \
+        "metadata: {generation: 2}\nspec: {replicas: 1, selector: {}, template: {metadata: \
+         {annotations: {score.dev/template-hash: current}}}}\nstatus: {observedGeneration: 2, \
          replicas: 1, updatedReplicas: 1, unavailableReplicas: 1}\n",
     );
     let pod: Pod = parse(&format!(
@@ -35,13 +37,8 @@ fn health(name: &str, status: &str) -> Health {
          imageID: '', ready: false, restartCount: 0, state: {{waiting: {{reason: PodInitializing}}}}}}]\n"
     ));
     let now = "2030-01-01T00:01:00Z".parse().unwrap();
-    observe(Seen {
-        plan: &valid(),
-        deployment: &deployment,
-        pods: &[Arc::new(pod)],
-        template_hash: "current",
-        now,
-    })
+    let main = Main::Deployment(Arc::new(deployment));
+    observe(Seen { plan: &valid(), main: &main, runs: &[], pods: &[Arc::new(pod)], now })
 }
 
 fn failing(name: &str, status: &str) -> String {

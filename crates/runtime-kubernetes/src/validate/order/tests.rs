@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     fixtures::{PLAN, plan},
-    validate::{Identity, validate},
+    validate::{Check, Identity, validate},
 };
 
 const PROBE: &str = "{exec: {command: [check]}}";
@@ -57,7 +57,9 @@ fn the_strictest_condition_decides() {
         turn_of("aa", &given)
     };
     assert_eq!(turn(", before: {app: {ready: complete}, log: {ready: started}}"), Turn::Completes);
-    let gate = |field| Gate { field, probe: ValidProbe::Exec(vec!["check".into()]) };
+    let check = Check::Exec(vec!["check".into()]);
+    let probe = ValidProbe { check, timing: Timing::default() };
+    let gate = |field| Gate { field, probe: probe.clone() };
     let healthy = ", before: {app: {ready: healthy}, log: {ready: started}}";
     assert_eq!(turn(&format!("{healthy}, livenessProbe: {PROBE}")), Turn::Passes(gate("livenessProbe")));
     let other = "{exec: {command: [other]}}";
