@@ -1,37 +1,18 @@
 use std::{pin::pin, sync::Mutex, time::Duration};
 
 use futures::StreamExt as _;
-use k8s_controller::{TraceMetadata, events::Reporter};
+use k8s_controller::TraceMetadata;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{ResourceExt as _, runtime::controller::Action};
-use prometheus::{Registry, TextEncoder};
+use prometheus::TextEncoder;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::testing::TestApiServer;
 
-/// A kit of `server`, and what stops it when dropped.
 fn kit(server: &TestApiServer) -> (Kit, mpsc::Sender<()>) {
-    let (stop, mut stopped) = mpsc::channel(1);
-    let shutdown = Shutdown::on(async move {
-        stopped.recv().await;
-    });
-    let (registry, metrics) = (Registry::new(), PrometheusMetrics::new("score").unwrap());
-    registry.register(Box::new(metrics.clone())).unwrap();
-    let reporter = Reporter { controller: "score-test".to_owned(), instance: None };
-    let kit = Kit {
-        name: "score-test",
-        client: server.client(),
-        events: Arc::new(EventRecorder::new(server.client(), reporter)),
-        metrics: Arc::new(metrics),
-        registry,
-        shutdown,
-        concurrency: 4,
-        namespace: None,
-        readiness: Readiness::default(),
-    };
-    (kit, stop)
+    server.kit("score-test")
 }
 
 fn map(name: &str) -> ConfigMap {

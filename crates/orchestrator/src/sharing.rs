@@ -122,15 +122,15 @@ impl Shared {
         field: &str,
         value_of: fn(&Resource) -> Option<&OpenObject>,
     ) -> Vec<FieldError> {
-        let Some(first) =
-            self.first_with(value_of).filter(|first| first.workload.name_any() != workload.name_any())
-        else {
+        let given: Vec<_> =
+            self.declarations_of(workload).filter(|mine| value_of(mine.resource).is_some()).collect();
+        // Most give none, and then nobody has to be looked for.
+        let first = if given.is_empty() { None } else { self.first_with(value_of) };
+        let Some(first) = first.filter(|first| first.workload.name_any() != workload.name_any()) else {
             return Vec::new();
         };
-        let differs =
-            |resource| value_of(resource).is_some_and(|value| Some(value) != value_of(first.resource));
-        let declarations = self.declarations_of(workload).filter(|mine| differs(mine.resource));
-        declarations.map(|mine| difference(&mine, &first, field)).collect()
+        let different = given.iter().filter(|mine| value_of(mine.resource) != value_of(first.resource));
+        different.map(|mine| difference(mine, &first, field)).collect()
     }
 
     /// The oldest declaration that gives this value, by a Workload that can define the resource.

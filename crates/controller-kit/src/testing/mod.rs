@@ -8,6 +8,7 @@
 mod answer;
 mod discovery;
 mod fault;
+mod kit;
 mod merge;
 mod names;
 mod request;

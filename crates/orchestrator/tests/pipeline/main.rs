@@ -4,6 +4,8 @@
 
 mod absence;
 mod containers;
+mod definition;
+mod living;
 mod sharing;
 mod stage;
 
