@@ -18,6 +18,7 @@ use kube::{Resource, core::PartialObjectMeta};
 use crate::{
     build::{ANNOTATION_TEMPLATE, governing_name},
     main_object::Mains,
+    observe::mounts,
     validate::{Identity, ValidPlan},
     values::Kind,
 };
@@ -157,10 +158,9 @@ pub fn trim_pod(pod: &mut Pod) {
     }
     if let Some(status) = &mut pod.status {
         status.ephemeral_container_statuses = None;
-        status
-            .conditions
-            .iter_mut()
-            .for_each(|them| them.retain(|condition| condition.type_ == "PodScheduled"));
+        status.conditions.iter_mut().for_each(|them| {
+            them.retain(|condition| ["PodScheduled", mounts::CONDITION].contains(&condition.type_.as_str()))
+        });
     }
 }
 

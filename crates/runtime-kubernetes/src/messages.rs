@@ -103,6 +103,15 @@ pub fn not_healthy(container: &str, probe: &str) -> String {
     )
 }
 
+/// What is mounted is not there yet. `fields` say what that is.
+pub fn mounting(fields: &[String]) -> String {
+    format!(
+        "The workload waits for what its containers mount ({}): if this lasts, an output of a resource is not there \
+         (any more), or a volume cannot be attached: check spec.resources, or ask your platform team.",
+        fields.join(", ")
+    )
+}
+
 /// Files could not be joined. `told` is what the joiner printed, which is for the user already.
 pub fn joiner(told: Option<&str>) -> String {
     let told = told.and_then(|told| told.lines().rev().map(str::trim).find(|line| !line.is_empty()));

@@ -2,6 +2,7 @@
 
 mod containers;
 mod instances;
+pub(crate) mod mounts;
 mod rollout;
 mod run;
 mod schedule;

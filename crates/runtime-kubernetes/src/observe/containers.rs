@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
     ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod,
 };
 
-use super::{Failing, STEADY, Seen};
+use super::{Failing, STEADY, Seen, mounts};
 use crate::{
     build::joiner_name,
     messages,
@@ -44,7 +44,9 @@ fn joiner_failing(seen: Seen<'_>) -> Option<Failing> {
 /// What the first instance that waits waits for.
 pub(super) fn hint(seen: Seen<'_>) -> Option<String> {
     let unschedulable = seen.current_pods().find_map(unschedulable).map(messages::no_room);
-    unschedulable.or_else(|| containers(seen).find_map(|(container, status)| waited_for(container, status)))
+    unschedulable
+        .or_else(|| seen.current_pods().find_map(|pod| mounts::hint(seen.plan, pod)))
+        .or_else(|| containers(seen).find_map(|(container, status)| waited_for(container, status)))
 }
 
 /// The user's containers with their states. Containers that the platform added are not the user's to mend.
