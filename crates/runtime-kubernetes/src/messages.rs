@@ -135,6 +135,12 @@ pub fn out_of_memory(container: &str) -> String {
 
 /// A container's process could not be started.
 pub fn cannot_start(container: &str, detail: &str) -> String {
+    if let Some(path) = mount_point(detail) {
+        return format!(
+            "The container {container} cannot be started: nothing can be mounted at `{path}` in its image, where \
+             something else may stand in the way: choose another path in spec.containers.{container}.files or volumes."
+        );
+    }
     // Everything before is the chain of tools that passed the error on.
     let cause = detail.find("exec: \"").map(|at| detail[at..].lines().next().unwrap_or_default());
     let cause = cause.map(|cause| cause.trim_end_matches(": unknown")).map(|cause| format!(" ({cause})"));
@@ -143,6 +149,12 @@ pub fn cannot_start(container: &str, detail: &str) -> String {
          image.",
         cause.unwrap_or_default()
     )
+}
+
+/// Where in a container it is that something could not be mounted, if that is what went wrong.
+fn mount_point(detail: &str) -> Option<&str> {
+    let mount = detail.split_once("error mounting \"")?.1;
+    mount.split_once("\" to rootfs at \"")?.1.split('"').next()
 }
 
 /// A container cannot be set up.

@@ -86,6 +86,19 @@ fn an_image_that_cannot_be_pulled_is_told_whenever_the_container_runs() {
 }
 
 #[test]
+fn a_file_that_does_not_fit_into_the_image_is_told_by_its_path() {
+    let detail = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create \
+                  failed: unable to start container process: error during container init: error mounting \
+                  \\\"/var/lib/kubelet/pods/x/volume-subpaths/files-proxy/proxy/0\\\" to rootfs at \\\"/etc\\\": not a \
+                  directory: unknown";
+    let message = failing(
+        "proxy",
+        &format!("state: {{waiting: {{reason: RunContainerError, message: \"{detail}\"}}}}"),
+    );
+    assert!(message.contains("nothing can be mounted at `/etc` in its image"), "{message}");
+}
+
+#[test]
 fn what_others_wait_for_is_told() {
     let completing = hint("migrate", &format!("state: {RUNNING}, started: true")).unwrap();
     assert!(completing.starts_with("Others start when the container migrate has completed"), "{completing}");
