@@ -68,7 +68,12 @@ fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
 
 /// What ended other than it should in an instance that failed.
 pub(super) fn failure(plan: &ValidPlan, pod: &Pod) -> Option<String> {
-    statuses(pod).find_map(|status| {
+    // Those that run beside others are stopped when the others have ended: what they end with is no cause.
+    let beside = |it: &ContainerStatus| {
+        container(plan, it).is_some_and(|it| matches!(it.turn, Turn::Starts | Turn::Passes(_)))
+    };
+    let (beside, own): (Vec<_>, Vec<_>) = statuses(pod).partition(|status| beside(status));
+    own.into_iter().chain(beside).find_map(|status| {
         let end = status.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
         if joiner_name(plan).is_some_and(|joiner| joiner == status.name) {
             return Some(messages::joiner(end.message.as_deref()));

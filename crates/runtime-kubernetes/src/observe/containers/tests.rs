@@ -159,3 +159,14 @@ fn a_joiner_on_its_way_or_done_is_no_failure() {
         assert_eq!(hint("join-files", &status), None, "{status}");
     }
 }
+
+#[test]
+fn what_was_stopped_because_the_others_ended_is_no_cause() {
+    let pod: Pod = parse(
+        "status: {initContainerStatuses: [{name: proxy, image: '', imageID: '', ready: false, restartCount: 0, state: \
+         {terminated: {exitCode: 143}}}], containerStatuses: [{name: app, image: '', imageID: '', ready: false, \
+         restartCount: 0, state: {terminated: {exitCode: 3}}}]}",
+    );
+    let cause = failure(&valid(), &pod).unwrap();
+    assert!(cause.starts_with("The container app stops with exit code 3"), "{cause}");
+}
