@@ -29,6 +29,27 @@ pub struct Write {
     /// What was written.
     #[serde(default)]
     pub object_ref: ObjectRef,
+    /// What the API server said to it.
+    #[serde(default)]
+    pub response_status: ResponseStatus,
+}
+
+/// What the API server said to a write.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(default)]
+pub struct ResponseStatus {
+    /// The HTTP status.
+    pub code: u16,
+    /// Why it was refused; empty if it was not.
+    pub message: String,
+}
+
+impl Write {
+    /// Whether what was written could not be taken, or was not allowed. A write of what has changed meanwhile is no such
+    /// refusal: it is made again.
+    pub fn was_refused(&self) -> bool {
+        matches!(self.response_status.code, 400 | 403 | 422)
+    }
 }
 
 /// Who wrote.
@@ -153,6 +174,19 @@ mod tests {
         assert!(!is_counted(&line(&orchestrator, "leases")));
         assert!(!is_counted(&line("kubernetes-admin", "workloads")));
         assert!(!is_counted(&line("system:serviceaccount:score-system:default", "workloads")));
+    }
+
+    #[test]
+    fn what_the_api_server_could_not_take_or_did_not_allow_was_refused() {
+        let with_code = |code: u16| {
+            let mut write = line("a", "pods");
+            write.response_status.code = code;
+            write.was_refused()
+        };
+        assert_eq!(
+            [200, 201, 404, 409, 400, 403, 422].map(with_code),
+            [false, false, false, false, true, true, true]
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod absence;
 mod containers;
 mod definition;
 mod living;
+mod random;
 mod sharing;
 mod stage;
 
