@@ -160,6 +160,25 @@ impl Applier {
         self.client.request(request).await.map(Applied::Written)
     }
 
+    /// Leaves `fields` of `object`, with the values given, to whoever changes them next. An [`Self::apply`] that no
+    /// longer sets what it has set resets it, unless that was left before.
+    ///
+    /// # Errors
+    /// Whatever the API server or the way to it objects to.
+    pub async fn leave<K>(&self, object: &K, fields: Value) -> Result<K, kube::Error>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        let mut body = identifying(object);
+        if let (Value::Object(body), Value::Object(fields)) = (&mut body, fields) {
+            body.extend(fields);
+        }
+        // Fields that nobody owns are reset, so that they stay needs somebody else to own them.
+        let successor = format!("{}-left", self.field_manager);
+        let request = request::apply(&(), object, &successor, &body)?;
+        self.client.request(request).await
+    }
+
     /// Deletes exactly this object along with what it owns. One that is gone already, or that was recreated under
     /// the same name, is success.
     ///
@@ -219,11 +238,17 @@ fn signed<K: Resource + Serialize>(
 }
 
 fn status_document<K: Resource<DynamicType = ()>>(object: &K, status: Value) -> Value {
+    let mut document = identifying(object);
+    document["status"] = status;
+    document
+}
+
+/// What says that a document is about this object and none that has its name by now.
+fn identifying<K: Resource<DynamicType = ()>>(object: &K) -> Value {
     let mut document = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
         "metadata": {"name": object.name_any()},
-        "status": status,
     });
     let parts = [("namespace", object.namespace()), ("uid", object.uid())];
     for (field, value) in parts.into_iter().filter_map(|(field, value)| Some((field, value?))) {

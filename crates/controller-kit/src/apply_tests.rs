@@ -57,6 +57,20 @@ async fn a_changed_field_is_written() {
 }
 
 #[tokio::test]
+async fn a_field_that_was_left_to_others_stays_when_it_is_no_longer_wanted() {
+    let (server, applier) = setup();
+    let live = write(&applier, map(json!({"left": "1", "kept": "2"})), None).await;
+    applier.leave(&live, json!({"data": {"left": "1"}})).await.unwrap();
+    let live = write(&applier, map(json!({"kept": "2"})), Some(&live)).await;
+    assert_eq!(live.data, Some([("kept".into(), "2".into()), ("left".into(), "1".into())].into()));
+    server.modify("team", "a", |map: &mut ConfigMap| {
+        map.data.get_or_insert_default().insert("left".into(), "3".into());
+    });
+    let live: ConfigMap = server.get("team", "a").unwrap();
+    assert_eq!(applier.apply(map(json!({"kept": "2"})), Some(&live)).await.unwrap(), Applied::Unchanged);
+}
+
+#[tokio::test]
 async fn a_field_that_is_no_longer_wanted_is_removed() {
     let (server, applier) = setup();
     let live = write(&applier, map(json!({"old": "1", "kept": "2"})), None).await;

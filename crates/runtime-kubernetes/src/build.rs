@@ -39,6 +39,9 @@ pub const ANNOTATION_OUTPUTS: &str = "score.dev/outputs-revision";
 /// Digest of what a run does, by which it is told whether a plan asks for another one.
 pub const ANNOTATION_RUN: &str = "score.dev/run";
 
+/// Says that the values decide how many instances there are, and how many.
+pub const ANNOTATION_REPLICAS: &str = "score.dev/replicas";
+
 /// How much of Pod Security every Workload is held to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum PodSecurity {

@@ -287,4 +287,6 @@ impl Mapper {
 #[cfg(test)]
 mod files_tests;
 #[cfg(test)]
+mod kinds_tests;
+#[cfg(test)]
 mod tests;

@@ -183,4 +183,6 @@ fn serving(seen: Seen<'_>, rollout: Rollout<'_>) -> Health {
 }
 
 #[cfg(test)]
+mod kinds_tests;
+#[cfg(test)]
 mod tests;

@@ -40,6 +40,14 @@ fn merge(object: &mut Value, desired: &Value) {
     }
 }
 
+/// Adds to `object` what of `wanted` it lacks.
+pub(super) fn fill(object: &mut Value, wanted: &Value) {
+    let (Value::Object(fields), Value::Object(wanted)) = (object, wanted) else { return };
+    for (key, wanted) in wanted {
+        fill(fields.entry(key).or_insert_with(|| wanted.clone()), wanted);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -102,6 +102,20 @@ impl Store {
         self.applied.get(&(key.clone(), manager.to_owned())).cloned().unwrap_or_default()
     }
 
+    /// What the managers but `manager` last applied to the same part of the object.
+    pub(super) fn applied_by_others<'a>(
+        &'a self,
+        key: &'a Key,
+        manager: &'a str,
+    ) -> impl Iterator<Item = &'a Value> {
+        let part = |manager: &str| manager.rsplit_once('/').map(|(_, part)| part.to_owned());
+        let others = self
+            .applied
+            .iter()
+            .filter(move |((other, by), _)| other == key && by != manager && part(by) == part(manager));
+        others.map(|(_, document)| document)
+    }
+
     pub(super) fn set_applied(&mut self, key: &Key, manager: &str, document: Value) {
         self.applied.insert((key.clone(), manager.to_owned()), document);
     }

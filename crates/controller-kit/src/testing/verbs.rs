@@ -149,6 +149,8 @@ fn apply(store: &mut Store, call: &Call, key: &Key) -> Outcome {
         (format!("{manager}/{}", call.path.subresource.as_deref().unwrap_or_default()), document(call));
     let mut new = base.clone();
     merge::apply(&mut new, &store.applied(key, &manager), &document);
+    // What one manager gives up stays as long as another wants it.
+    store.applied_by_others(key, &manager).for_each(|theirs| merge::fill(&mut new, theirs));
     let saved = store.save(key, routed(call, &base, new));
     store.set_applied(key, &manager, document);
     Ok(Answer::of(if old.is_some() { 200 } else { 201 }, &saved))

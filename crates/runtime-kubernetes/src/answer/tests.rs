@@ -73,6 +73,47 @@ fn after_a_failure_the_way_up_is_not_told_before_it_lasts() {
 }
 
 #[test]
+fn what_runs_to_its_end_is_provisioning_until_then_whatever_was_before() {
+    let health = || {
+        let again = Some(SHORT);
+        Health::Underway(Underway { expected: true, again, ..Underway::default() })
+    };
+    for before in [Said::Nothing, Said::Ready, Said::Degraded, Said::Other] {
+        assert_eq!(decide(health(), before, SHORT), Decision::Wait(GRACE - SHORT));
+        let decision = decide(health(), before, GRACE);
+        let Decision::Say(verdict) = decision else { panic!("{decision:?}") };
+        assert_eq!((verdict.reason, verdict.again), (Reason::RuntimeProvisioning, Some(SHORT)));
+    }
+}
+
+#[test]
+fn what_ended_well_or_waits_for_its_time_is_ready() {
+    for (health, message) in [
+        (Health::Completed, messages::COMPLETED),
+        (Health::Scheduled { ran: true }, messages::SCHEDULED),
+        (Health::Scheduled { ran: false }, messages::NOT_RUN_YET),
+    ] {
+        assert_eq!(
+            said(decide(health, Said::Nothing, Duration::ZERO)),
+            (Reason::Succeeded, message.to_owned())
+        );
+    }
+}
+
+#[test]
+fn what_completed_is_still_known_when_something_else_is_said() {
+    let current = WorkloadExposureStatus { completed_run: Some("run".into()), ..Default::default() };
+    let status = status(
+        &identity(),
+        &verdict(Reason::ProjectionError),
+        Vec::new(),
+        Some(&current),
+        Timestamp::UNIX_EPOCH,
+    );
+    assert_eq!(status.completed_run.as_deref(), Some("run"));
+}
+
+#[test]
 fn a_roll_out_that_is_overdue_is_degraded() {
     let health = Health::Underway(Underway { overdue: true, ..Underway::default() });
     assert_eq!(said(decide(health, Said::Other, GRACE)), (Reason::RuntimeDegraded, messages::OVERDUE.into()));

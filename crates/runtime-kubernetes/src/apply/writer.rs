@@ -6,9 +6,11 @@ use controller_kit::{Applied, Applier, Cache};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 use super::succession;
 use crate::{
+    build::ANNOTATION_REPLICAS,
     dereference::Caches,
     main_object::{Main, Mains},
     tidy::Expiry,
@@ -82,9 +84,11 @@ impl Writer {
     ) -> Result<Main, Error> {
         Ok(match desired {
             Main::Deployment(desired) => {
+                self.leave_scaling(&**desired, live.deployment.as_deref()).await?;
                 Main::Deployment(self.write(&**desired, live.deployment, &caches.deployments).await?)
             }
             Main::StatefulSet(desired) => {
+                self.leave_scaling(&**desired, live.stateful_set.as_deref()).await?;
                 Main::StatefulSet(self.write(&**desired, live.stateful_set, &caches.stateful_sets).await?)
             }
             Main::Job(desired) => {
@@ -95,6 +99,20 @@ impl Writer {
                 Main::CronJob(self.write(&**desired, live.cron_job, &caches.cron_jobs).await?)
             }
         })
+    }
+
+    /// Others are to decide how many instances there are from now on: until they do, there are as many as before.
+    async fn leave_scaling<K>(&self, desired: &K, live: Option<&K>) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+    {
+        let decides = |object: &K| object.annotations().contains_key(ANNOTATION_REPLICAS);
+        let Some(live) = live.filter(|live| decides(live) && !decides(desired)) else { return Ok(()) };
+        let failed = |source| Error::new::<K>("leave the scaling of", source);
+        let document =
+            serde_json::to_value(live).map_err(|source| failed(kube::Error::SerdeError(source)))?;
+        let fields = json!({"spec": {"replicas": document["spec"]["replicas"]}});
+        self.applier.leave(live, fields).await.map(drop).map_err(failed)
     }
 
     async fn write<K>(&self, desired: &K, live: Option<Arc<K>>, cache: &Cache<K>) -> Result<Arc<K>, Error>

@@ -12,7 +12,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 
-use super::{ANNOTATION_RUN, claim_templates, governing_name, metadata, selector};
+use super::{ANNOTATION_REPLICAS, ANNOTATION_RUN, claim_templates, governing_name, metadata, selector};
 use crate::{
     FIELD_MANAGER,
     main_object::Main,
@@ -54,7 +54,7 @@ fn deployment(identity: &Identity, scaling: &Scaling, template: PodTemplateSpec)
         template,
         ..DeploymentSpec::default()
     };
-    Deployment { metadata: metadata(identity), spec: Some(spec), status: None }
+    Deployment { metadata: scaled_metadata(identity, scaling), spec: Some(spec), status: None }
 }
 
 fn stateful_set(plan: &ValidPlan, scaling: &Scaling, template: PodTemplateSpec) -> StatefulSet {
@@ -71,7 +71,7 @@ fn stateful_set(plan: &ValidPlan, scaling: &Scaling, template: PodTemplateSpec) 
         template,
         ..StatefulSetSpec::default()
     };
-    StatefulSet { metadata: metadata(identity), spec: Some(spec), status: None }
+    StatefulSet { metadata: scaled_metadata(identity, scaling), spec: Some(spec), status: None }
 }
 
 fn job_spec(run: &Run, template: PodTemplateSpec) -> JobSpec {
@@ -103,6 +103,12 @@ fn cron_job(identity: &Identity, schedule: &Schedule, run: JobTemplateSpec) -> C
 
 fn run_annotations(plan: &ValidPlan) -> BTreeMap<String, String> {
     [(ANNOTATION_RUN.to_owned(), plan.run.clone())].into()
+}
+
+/// Says as well who decides how many instances there are, which the number alone does not tell.
+fn scaled_metadata(identity: &Identity, scaling: &Scaling) -> ObjectMeta {
+    let annotation = replicas(scaling).map(|it| [(ANNOTATION_REPLICAS.to_owned(), it.to_string())].into());
+    ObjectMeta { annotations: annotation, ..metadata(identity) }
 }
 
 /// Absent where others decide, so that nobody is fought.

@@ -130,14 +130,14 @@ fn exposure(workload_uid: &str) -> WorkloadExposure {
     exposure
 }
 
-fn requeue_after(action: Option<Action>) -> Option<Duration> {
+pub(super) fn requeue_after(action: Option<Action>) -> Option<Duration> {
     // Action tells nobody how long it waits, save in its Debug form.
     let text = format!("{:?}", action?);
     let seconds = text.split("Some(").nth(1)?.split(['s', ')']).next()?;
     seconds.parse::<f64>().ok().map(Duration::from_secs_f64)
 }
 
-fn about(resource: &'static str) -> impl Fn(&Recorded) -> bool + Send {
+pub(super) fn about(resource: &'static str) -> impl Fn(&Recorded) -> bool + Send {
     move |request| request.is_write() && request.is_about(resource)
 }
 

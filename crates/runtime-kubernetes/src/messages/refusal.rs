@@ -16,13 +16,12 @@ pub struct Refusal {
 /// What the text of a refusal says, whether it came as the answer to a request of ours or was noted by Kubernetes on
 /// the way to an instance. `None` if the text names no decision of anybody, so that to wait is all there is to do.
 pub fn refusal(text: &str) -> Option<Refusal> {
-    // A namespace that was made just now: its default account follows within moments.
-    if text.contains("error looking up service account") {
-        return None;
-    }
     let denied = |message: Option<String>| {
         message.map(|message| Refusal { reason: Reason::PermissionDenied, message })
     };
+    if let Some((_, account)) = text.split_once("error looking up service account ") {
+        return denied(no_account(account));
+    }
     let quota =
         |message: Option<String>| message.map(|message| Refusal { reason: Reason::QuotaExceeded, message });
     quota(exceeded_quota(text))
@@ -32,6 +31,18 @@ pub fn refusal(text: &str) -> Option<Refusal> {
         .or_else(|| denied(namespace_going(text)))
         .or_else(|| denied(no_rights(text)))
         .or_else(|| denied(forbidden(text)))
+}
+
+/// `NAMESPACE/NAME: serviceaccount "NAME" not found`
+fn no_account(text: &str) -> Option<String> {
+    let name = text.split(':').next()?.rsplit('/').next()?;
+    // A namespace that was made just now: its default account follows within moments.
+    (name != "default").then(|| {
+        format!(
+            "The account `{name}`, in whose name the workload is to run, is not there: correct the annotation \
+             `score.dev/service-account`, or ask your platform team."
+        )
+    })
 }
 
 /// `exceeded quota: NAME, requested: …, used: …, limited: …`, without what is used, which changes all the time.
@@ -49,7 +60,7 @@ fn exceeded_quota(text: &str) -> Option<String> {
 
 /// `count/deployments.apps=1` is, to users, `workloads=1`.
 fn amounts(list: &str) -> String {
-    plain(list).replace("count/", "").replace(".apps=", "=")
+    plain(list).replace("count/", "").replace(".apps=", "=").replace(".batch=", "=")
 }
 
 /// `failed quota: NAME: must specify …`
