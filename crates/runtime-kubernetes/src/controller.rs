@@ -20,13 +20,13 @@ use tracing::Instrument as _;
 
 use crate::{
     FIELD_MANAGER, RuntimeArgs,
-    answer::{self, Decision, Said, decide},
+    answer::{self, Decision, GRACE, Said, decide},
     apply::{self, Applied, Outcome, Writer},
     build,
     clock::Clock,
     dereference::{self, Caches, Dereferenced},
     messages,
-    observe::{Failing, Health, Seen, has_taken_over, observe, serves},
+    observe::{Failing, Health, Seen, has_taken_over, observe, serves, unmade},
     tidy::{self, Expiry},
     update_status,
     validate::{self, Identity, ValidPlan, ValidPort},
@@ -82,10 +82,11 @@ impl Runtime {
             }
             Err(problems) => (Finding::refused(&problems), Expiry::default()),
         };
+        let sooner = finding.again;
         let again = self.answer(&identity, finding, &found).await?;
         // Only after the answer says that it completed, since then nothing else does.
         self.writer.delete_expired(&expiry).await?;
-        Ok(again.into_iter().chain(expiry.again).min().map(Action::requeue))
+        Ok(again.into_iter().chain(sooner).chain(expiry.again).min().map(Action::requeue))
     }
 
     /// Something else is to run: that it completed once must not be remembered when it is wanted again.
@@ -113,6 +114,7 @@ impl Runtime {
         };
         let seen = Seen { plan, main: &main, runs: &found.runs, pods: &found.pods, now: Timestamp::now() };
         let health = if found.has_completed(plan) { Health::Completed } else { observe(seen) };
+        let (health, again) = self.explain(seen, health).await?;
         if has_taken_over(&main, &health) {
             for former in &formers {
                 self.writer.delete_main(former).await?;
@@ -122,7 +124,23 @@ impl Runtime {
             apply::prune(&self.writer, &resources, found).await?;
         }
         let serves = serves(seen, &health);
-        Ok(Finding { serves, ..Finding::of(plan, health) })
+        Ok(Finding { serves, again, ..Finding::of(plan, health) })
+    }
+
+    /// Asks for what no status says: why there is no instance although there should be one. When to look again, if it
+    /// is too early to ask.
+    async fn explain(&self, seen: Seen<'_>, health: Health) -> Result<(Health, Option<Duration>), Error> {
+        let asks = matches!(health, Health::Underway(_) | Health::Scheduled { .. });
+        let Some(unmade) = unmade(seen).filter(|_| asks) else {
+            return Ok((health, None));
+        };
+        if let Some(rest) = GRACE.checked_sub(unmade.age).filter(|rest| !rest.is_zero()) {
+            return Ok((health, Some(rest)));
+        }
+        let why = self.writer.refused_instances(&seen.plan.identity.namespace, unmade.uid).await?;
+        let refusal = why.iter().find_map(|message| messages::refusal(message));
+        let failing = refusal.map(|refusal| Health::Failing(Failing::from(refusal).slowly()));
+        Ok((failing.unwrap_or(health), None))
     }
 
     /// Says how the plan is doing, if there is anything to say and anybody who asks.
@@ -133,7 +151,7 @@ impl Runtime {
         found: &Dereferenced,
     ) -> Result<Option<Duration>, Error> {
         let Some(exposure) = &found.exposure else { return Ok(None) };
-        let Finding { health, serves, ports, completed_run } = finding;
+        let Finding { health, serves, ports, completed_run, again: _ } = finding;
         let current = exposure.status.as_ref();
         let waited = self.waited(identity, &health);
         let verdict = match decide(health, Said::of(current, identity.generation), waited) {
@@ -173,17 +191,19 @@ struct Finding {
     ports: Vec<ValidPort>,
     /// What has run to its end by now.
     completed_run: Option<String>,
+    /// When to look again although nothing changes.
+    again: Option<Duration>,
 }
 
 impl Finding {
     fn of(plan: &ValidPlan, health: Health) -> Self {
         let completed_run = (health == Health::Completed).then(|| plan.run.clone());
-        Self { health, serves: false, ports: plan.ports.clone(), completed_run }
+        Self { health, serves: false, ports: plan.ports.clone(), completed_run, again: None }
     }
 
     fn refused(problems: &[String]) -> Self {
         let health = Health::Failing(Failing::projection(messages::problems(problems)));
-        Self { health, serves: false, ports: Vec::new(), completed_run: None }
+        Self { health, serves: false, ports: Vec::new(), completed_run: None, again: None }
     }
 }
 
@@ -288,5 +308,7 @@ impl Mapper {
 mod files_tests;
 #[cfg(test)]
 mod kinds_tests;
+#[cfg(test)]
+mod runs_tests;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ pub(crate) mod mounts;
 mod rollout;
 mod run;
 mod schedule;
+mod unmade;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 
 use self::rollout::Rollout;
-pub use self::run::{completed_at, failed, has_ended};
+pub use self::{
+    run::{completed_at, failed, has_ended},
+    unmade::{Unmade, unmade},
+};
 use crate::{
     main_object::Main,
     messages::{self, Refusal},

@@ -5,6 +5,7 @@
 mod files;
 mod mounts;
 mod order;
+mod ports;
 mod probes;
 mod run;
 mod volumes;
@@ -12,8 +13,7 @@ mod volumes;
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use api_types::{
-    PlanContainer, Protocol, ResourceQuantities, SecretKeyRef, Segment, ServicePort, Template, TemplateKind,
-    Text, WorkloadPlan,
+    PlanContainer, ResourceQuantities, SecretKeyRef, Segment, Template, TemplateKind, Text, WorkloadPlan,
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::OwnerReference};
 use kube::Resource;
@@ -24,6 +24,7 @@ use self::probes::ValidProbes;
 pub use self::{
     files::{FileContent, MAX_FILE, ValidFile},
     order::{Gate, Turn},
+    ports::ValidPort,
     probes::{Check, ValidProbe},
     volumes::{Origin, ValidVolume},
 };
@@ -169,21 +170,6 @@ pub enum Value {
     Joined(Vec<Segment>),
 }
 
-/// A port with everything that may be left out filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValidPort {
-    /// Unique among the ports: the user's name, or one made from number and protocol.
-    pub name: String,
-    /// What users call it: their name, or the number.
-    pub label: String,
-    /// The port that others use.
-    pub port: i32,
-    /// The port that the container listens on.
-    pub target: i32,
-    /// The transport protocol.
-    pub protocol: Protocol,
-}
-
 /// The plan, ready to be built.
 ///
 /// # Errors
@@ -199,7 +185,7 @@ pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Ve
     let mut containers = valid_containers(plan, &values.probes, &mut problems);
     order::sort(&mut containers, &plan.spec.containers, &mut problems);
     volumes::check_stateful(&containers, values.work.kind() == Kind::StatefulSet, &mut problems);
-    let ports = plan.spec.service.as_ref().map(|service| valid_ports(&service.ports)).unwrap_or_default();
+    let ports = plan.spec.service.as_ref().map(|service| ports::valid(&service.ports)).unwrap_or_default();
     let outputs_revision = outputs_revision(plan);
     let run = run::digest(&plan.spec);
     let Values { work, service_account, .. } = values;
@@ -376,35 +362,6 @@ fn quantities(
 /// The quantity as the API server stores it, so that what is applied is what comes back.
 fn canonical<T: FromStr<Err = QuantityError> + Display>(text: &str) -> Result<Quantity, QuantityError> {
     text.parse::<T>().map(|quantity| Quantity(quantity.to_string()))
-}
-
-fn valid_ports(given: &[ServicePort]) -> Vec<ValidPort> {
-    let mut taken: Vec<String> = given.iter().filter_map(|port| port.name.clone()).collect();
-    given.iter().map(|port| valid_port(port, &mut taken)).collect()
-}
-
-fn valid_port(given: &ServicePort, taken: &mut Vec<String>) -> ValidPort {
-    let protocol = given.protocol.unwrap_or_default();
-    ValidPort {
-        name: given.name.clone().unwrap_or_else(|| free_name(given.port, protocol, taken)),
-        label: given.name.clone().unwrap_or_else(|| given.port.to_string()),
-        port: given.port,
-        target: given.target_port.unwrap_or(given.port),
-        protocol,
-    }
-}
-
-/// A name for a port without one: Kubernetes wants names as soon as there are two ports.
-fn free_name(port: i32, protocol: Protocol, taken: &mut Vec<String>) -> String {
-    let mut name = match protocol {
-        Protocol::Tcp => format!("port-{port}"),
-        Protocol::Udp => format!("port-{port}-udp"),
-    };
-    while taken.contains(&name) {
-        name.push('x');
-    }
-    taken.push(name.clone());
-    name
 }
 
 fn outputs_revision(plan: &WorkloadPlan) -> Option<String> {

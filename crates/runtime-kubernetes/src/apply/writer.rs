@@ -3,8 +3,8 @@
 use std::{fmt::Debug, sync::Arc};
 
 use controller_kit::{Applied, Applier, Cache};
-use k8s_openapi::NamespaceResourceScope;
-use kube::{Api, Client, Resource, ResourceExt as _};
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
+use kube::{Api, Client, Resource, ResourceExt as _, api::ListParams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -162,6 +162,18 @@ impl Writer {
             Main::Job(object) => self.delete(&**object).await,
             Main::CronJob(object) => self.delete(&**object).await,
         }
+    }
+
+    /// Why the object of this uid could not create instances, as far as that is still known, the newest first.
+    ///
+    /// # Errors
+    /// If the API server cannot be asked.
+    pub async fn refused_instances(&self, namespace: &str, uid: &str) -> Result<Vec<String>, Error> {
+        let about = ListParams::default().fields(&format!("involvedObject.uid={uid},reason=FailedCreate"));
+        let events = Api::<Event>::namespaced(self.client.clone(), namespace).list(&about).await;
+        let mut events = events.map_err(|source| Error::new::<Event>("look for", source))?.items;
+        events.sort_by_key(|event| std::cmp::Reverse(event.last_timestamp.as_ref().map(|time| time.0)));
+        Ok(events.into_iter().filter_map(|event| event.message).collect())
     }
 
     /// Deletes what was kept for long enough after it completed.

@@ -12,7 +12,7 @@ use k8s_openapi::{
 use serde_json::Value as Json;
 
 use super::{
-    tests::{Cluster, about, requeue_after},
+    tests::{Cluster, requeue_after},
     *,
 };
 use crate::{
@@ -23,35 +23,35 @@ use crate::{
 const CRON_JOB: &str = "{kind: CronJob, schedule: '* * * * *'}";
 
 /// A cluster whose plan has `values`.
-fn valued(values: &str) -> Cluster {
+pub(super) fn valued(values: &str) -> Cluster {
     let cluster = Cluster::new();
     cluster.want(values);
     cluster
 }
 
 impl Cluster {
-    fn want(&self, values: &str) {
+    pub(super) fn want(&self, values: &str) {
         self.change(|plan| plan.spec.template.values = parse(values));
     }
 
-    fn change(&self, change: impl FnOnce(&mut WorkloadPlan)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut WorkloadPlan)) {
         self.server.modify("team-a", "hello", change);
     }
 
     /// Something else is to run.
-    fn want_image(&self, image: &str) {
+    pub(super) fn want_image(&self, image: &str) {
         self.change(|plan| plan.spec.containers.get_mut("web").unwrap().image = image.into());
     }
 
-    fn job(&self) -> Option<Job> {
+    pub(super) fn job(&self) -> Option<Job> {
         self.server.get("team-a", "hello")
     }
 
-    fn image(&self) -> Option<String> {
+    pub(super) fn image(&self) -> Option<String> {
         self.job()?.spec?.template.spec?.containers.first()?.image.clone()
     }
 
-    fn has<K>(&self) -> bool
+    pub(super) fn has<K>(&self) -> bool
     where
         K: Resource<DynamicType = ()> + serde::de::DeserializeOwned,
     {
@@ -72,7 +72,7 @@ impl Cluster {
     }
 
     /// What Kubernetes says when a run is over.
-    fn end(&self, outcome: &str) {
+    pub(super) fn end(&self, outcome: &str) {
         self.server.modify("team-a", "hello", |job: &mut Job| {
             let now = Some(Time(Timestamp::now()));
             let condition = JobCondition {
@@ -92,7 +92,7 @@ impl Cluster {
     }
 
     /// Passes, and everything that Kubernetes does in between, until nothing is left to do.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         for _ in 0..6 {
             // What becomes of these passes does not matter: some of them are made to die.
             let _ = self.pass().await;
@@ -105,7 +105,7 @@ impl Cluster {
         }
     }
 
-    fn completed_run(&self) -> Option<String> {
+    pub(super) fn completed_run(&self) -> Option<String> {
         self.server.get::<WorkloadExposure>("team-a", "hello")?.status?.completed_run
     }
 
@@ -213,130 +213,6 @@ async fn waiting_for_a_predecessor_costs_no_writes() {
     };
     assert_eq!(cluster.server.writes(), []);
     assert!(requeue_after(action).is_some(), "to say what it waits for: {PREDECESSOR}");
-}
-
-#[tokio::test]
-async fn a_run_that_completed_runs_again_only_for_something_else() {
-    let cluster = valued("{kind: Job}");
-    cluster.settle().await;
-    let first = cluster.job().unwrap().metadata.uid;
-    cluster.want("{kind: Job, backoffLimit: 1, parallelism: 1, activeDeadlineSeconds: 9}");
-    cluster.change(|plan| plan.spec.service = None);
-    cluster.settle().await;
-    assert_eq!(cluster.job().unwrap().metadata.uid, first);
-    cluster.want_image("web:2");
-    cluster.settle().await;
-    assert_ne!(cluster.job().unwrap().metadata.uid, first);
-    assert_eq!(cluster.image().as_deref(), Some("web:2"));
-    assert_eq!(cluster.said().unwrap().0, "Succeeded");
-}
-
-#[tokio::test]
-async fn the_next_run_starts_only_when_all_of_the_last_has_stopped() {
-    let cluster = valued("{kind: Job}");
-    cluster.pass().await.unwrap();
-    cluster.want_image("web:2");
-    cluster.pass().await.unwrap();
-    assert_eq!(cluster.image().as_deref(), Some("web:1"), "it is being stopped");
-    assert_eq!(cluster.writes_of_a_pass().await, 0);
-    cluster.server.collect_garbage();
-    cluster.pass().await.unwrap();
-    assert_eq!(cluster.image().as_deref(), Some("web:2"));
-}
-
-#[tokio::test]
-async fn what_completed_does_not_run_again_because_somebody_removed_it() {
-    let cluster = valued("{kind: Job}");
-    cluster.settle().await;
-    cluster.server.remove::<Job>("team-a", "hello");
-    assert_eq!(cluster.writes_of_a_pass().await, 0);
-    assert_eq!(cluster.server.requests(), []);
-    cluster.change(|plan| plan.spec.observed_workload_generation += 1);
-    cluster.pass().await.unwrap();
-    assert!(!cluster.has::<Job>());
-    let exposure: WorkloadExposure = cluster.server.get("team-a", "hello").unwrap();
-    assert_eq!(exposure.status.unwrap().observed_plan_generation, cluster.plan().metadata.generation);
-    assert_eq!(cluster.said(), Some(("Succeeded".into(), COMPLETED.into())));
-}
-
-#[tokio::test]
-async fn what_completed_is_forgotten_when_something_else_is_wanted_in_between() {
-    for other in ["{kind: Job, completions: 2}", "{kind: Deployment}"] {
-        let cluster = valued("{kind: Job}");
-        cluster.settle().await;
-        let first = cluster.job().unwrap().metadata.uid;
-        cluster.want(other);
-        cluster.pass().await.unwrap();
-        assert_eq!(cluster.completed_run(), None, "{other}");
-        cluster.settle().await;
-        cluster.want("{kind: Job}");
-        cluster.settle().await;
-        assert_ne!(cluster.job().unwrap().metadata.uid, first, "{other}");
-        assert!(cluster.completed_run().is_some());
-    }
-}
-
-#[tokio::test]
-async fn what_failed_runs_again_when_it_may_try_more_often_or_for_longer() {
-    let cluster = valued("{kind: Job, backoffLimit: 0}");
-    cluster.pass().await.unwrap();
-    cluster.end("Failed");
-    let first = cluster.job().unwrap().metadata.uid;
-    cluster.pass().await.unwrap();
-    assert_eq!(cluster.said().unwrap().0, "RuntimeDegraded");
-    assert_eq!(cluster.writes_of_a_pass().await, 0);
-    cluster.want("{kind: Job, backoffLimit: 0, parallelism: 2}");
-    cluster.pass().await.unwrap();
-    assert_eq!(cluster.job().unwrap().metadata.uid, first);
-    cluster.want("{kind: Job, backoffLimit: 3}");
-    cluster.settle().await;
-    assert_ne!(cluster.job().unwrap().metadata.uid, first);
-    assert_eq!(cluster.said().unwrap().0, "Succeeded");
-}
-
-#[tokio::test]
-async fn a_run_is_not_repeated_because_a_newer_runtime_builds_it_in_another_way() {
-    let cluster = valued("{kind: Job}");
-    cluster.pass().await.unwrap();
-    let first = cluster.job().unwrap();
-    let mut other = cluster.runtime();
-    other.args.pod_security = crate::build::PodSecurity::Restricted;
-    other.reconcile(&cluster.plan()).await.unwrap();
-    let live = cluster.job().unwrap();
-    assert_eq!(
-        (live.metadata.uid, live.spec.unwrap().template),
-        (first.metadata.uid, first.spec.unwrap().template)
-    );
-    cluster.server.clear_requests();
-    let mut other = cluster.runtime();
-    other.args.pod_security = crate::build::PodSecurity::Restricted;
-    other.reconcile(&cluster.plan()).await.unwrap();
-    assert_eq!(cluster.server.writes(), []);
-}
-
-#[tokio::test]
-async fn what_completed_is_kept_for_as_long_as_the_platform_says_and_remembered_for_ever() {
-    let cluster = valued("{kind: Job, ttlSecondsAfterFinished: 3600}");
-    cluster.settle().await;
-    assert!(cluster.has::<Job>());
-    let wait = requeue_after(cluster.pass().await.unwrap()).unwrap();
-    assert!(wait <= Duration::from_secs(3600) && wait > Duration::from_secs(3000), "{wait:?}");
-    cluster.want("{kind: Job, ttlSecondsAfterFinished: 0}");
-    cluster.settle().await;
-    assert!(!cluster.has::<Job>());
-    assert_eq!(cluster.said(), Some(("Succeeded".into(), COMPLETED.into())));
-}
-
-#[tokio::test]
-async fn what_completed_is_not_removed_before_it_is_remembered() {
-    let cluster = valued("{kind: Job, ttlSecondsAfterFinished: 0}");
-    cluster.pass().await.unwrap();
-    cluster.end("Complete");
-    cluster.server.fail_next(about("workloadexposures.score.dev"), 500);
-    assert!(cluster.pass().await.is_err());
-    assert!(cluster.has::<Job>());
-    cluster.pass().await.unwrap();
-    assert!(!cluster.has::<Job>() && cluster.completed_run().is_some());
 }
 
 #[tokio::test]
