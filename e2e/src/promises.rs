@@ -12,6 +12,7 @@ const PARTS: [ConditionType; 3] =
     [ConditionType::InputsValid, ConditionType::ClaimsReady, ConditionType::RuntimeReady];
 /// Words of the platform's inside, which users do not have to know.
 const RUNTIME_NOUNS: &str = r"(?ix) \b ( pods? | deployments? | replica\s?sets? | stateful\s?sets? | daemon\s?sets?
+    | (cron\s?)? jobs?
     | service\s?accounts? | services? | secrets? | config\s?maps? | nodes? | kubelets? | container\s?runtimes?
     | containerd | persistent\s?volume(\s?claim)?s? | pvcs? | endpoint\s?slices? | backoff | crashloopbackoff
     | imagepullbackoff | errimagepull ) \b";

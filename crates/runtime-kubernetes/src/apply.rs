@@ -103,7 +103,9 @@ async fn write(
     let (written, served, governed, scaled) = tokio::join!(
         async {
             match wanted {
-                Some(main) => writer.write_main(main, live.mains, caches).await,
+                Some(main) => {
+                    writer.write_main(&succession::inheriting(main, &live.mains), live.mains, caches).await
+                }
                 None => Ok(main.clone()),
             }
         },

@@ -11,7 +11,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use crate::{build::ANNOTATION_TEMPLATE, values::Kind};
+use crate::{
+    build::{ANNOTATION_REPLICAS, ANNOTATION_TEMPLATE},
+    values::Kind,
+};
 
 /// An object that makes containers run, as it is wanted or as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +70,36 @@ impl Main {
                 Some(&mut Arc::make_mut(object).spec.job_template.spec.as_mut()?.template)
             }
         }
+    }
+
+    /// How many instances are asked for, if anybody does.
+    pub fn replicas(&self) -> Option<i32> {
+        match self {
+            Self::Deployment(object) => object.spec.as_ref()?.replicas,
+            Self::StatefulSet(object) => object.spec.as_ref()?.replicas,
+            Self::Job(_) | Self::CronJob(_) => None,
+        }
+    }
+
+    /// The same with as many instances, where it keeps instances running.
+    pub fn with_replicas(mut self, replicas: i32) -> Self {
+        let (metadata, wanted) = match &mut self {
+            Self::Deployment(object) => {
+                let Deployment { metadata, spec, .. } = Arc::make_mut(object);
+                (metadata, spec.as_mut().map(|spec| &mut spec.replicas))
+            }
+            Self::StatefulSet(object) => {
+                let StatefulSet { metadata, spec, .. } = Arc::make_mut(object);
+                (metadata, spec.as_mut().map(|spec| &mut spec.replicas))
+            }
+            Self::Job(_) | Self::CronJob(_) => return self,
+        };
+        if let Some(wanted) = wanted {
+            *wanted = Some(replicas);
+            let annotations = metadata.annotations.get_or_insert_default();
+            annotations.insert(ANNOTATION_REPLICAS.to_owned(), replicas.to_string());
+        }
+        self
     }
 
     /// The digest of what its instances are made of.

@@ -26,6 +26,15 @@ pub(super) fn in_the_way(desired: &Main, live: &Mains) -> Vec<Main> {
     former
 }
 
+/// `desired` as it is created: where others decide how many instances there are, with as many as what it takes the place
+/// of. From then on they decide, as they do when the values stop to.
+pub(super) fn inheriting(desired: &Main, live: &Mains) -> Main {
+    let kind = desired.kind();
+    let first = live.of(kind).is_none() && desired.replicas().is_none();
+    let former = live.others(kind).iter().find_map(Main::replicas).filter(|_| first);
+    former.map_or_else(|| desired.clone(), |replicas| desired.clone().with_replicas(replicas))
+}
+
 /// Whether `live` has to be run anew to become `desired`: it does something else, or it failed and may now do more to
 /// get there.
 fn is_another_run(desired: &Job, live: &Job) -> bool {

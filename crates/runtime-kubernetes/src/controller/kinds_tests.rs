@@ -167,6 +167,24 @@ async fn what_serves_goes_on_until_another_kind_that_serves_has_taken_its_place(
 }
 
 #[tokio::test]
+async fn another_kind_that_serves_starts_with_as_many_instances_and_is_then_left_to_whoever_scales() {
+    let cluster = Cluster::new();
+    cluster.settle().await;
+    scale(&cluster, 5);
+    cluster.want("{kind: StatefulSet}");
+    let replicas = || cluster.server.get::<StatefulSet>("team-a", "hello").unwrap().spec.unwrap().replicas;
+    cluster.pass().await.unwrap();
+    assert_eq!(replicas(), Some(5));
+    cluster.pass().await.unwrap();
+    assert_eq!(replicas(), Some(5));
+    cluster.server.modify("team-a", "hello", |set: &mut StatefulSet| {
+        set.spec.as_mut().unwrap().replicas = Some(4);
+    });
+    assert_eq!(cluster.writes_of_a_pass().await, 0);
+    assert_eq!(replicas(), Some(4));
+}
+
+#[tokio::test]
 async fn what_is_scaled_to_nothing_takes_over_at_once() {
     let cluster = Cluster::new();
     cluster.settle().await;

@@ -66,7 +66,7 @@ pub(super) fn check_stateful(containers: &[ValidContainer], stateful: bool, prob
         if !stateful && matches!(volume.origin, Origin::PerInstance(_)) {
             problems.push(format!(
                 "spec.containers.{}.volumes[{:?}].source: the resource {} gives each instance a volume of its own, which \
-                 only a workload of the kind StatefulSet has: set the annotation score.dev/kind to it, or ask your \
+                 only a workload of the kind `StatefulSet` has: set the annotation `score.dev/kind` to it, or ask your \
                  platform team for another class of the resource.",
                 container.name,
                 volume.target.as_str(),
