@@ -66,6 +66,7 @@ pub(super) fn valid(
 fn check(path: &str, given: Option<&Probe>, problems: &mut Vec<String>) -> Option<Check> {
     let given = given?;
     if let Some(http_get) = &given.http_get {
+        check_header_names(path, http_get, problems);
         return Some(Check::HttpGet(http_get.clone()));
     }
     let command = given.exec.as_ref().map(|exec| exec.command.clone()).unwrap_or_default();
@@ -73,4 +74,17 @@ fn check(path: &str, given: Option<&Probe>, problems: &mut Vec<String>) -> Optio
         problems.push(format!("{path}: there is nothing to check: give httpGet, or exec with a command."));
     }
     Some(Check::Exec(command))
+}
+
+/// Kubernetes takes letters, digits and - in the names of headers; Score takes _ as well.
+fn check_header_names(path: &str, action: &HttpGetAction, problems: &mut Vec<String>) {
+    let can_be_sent = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    for (index, header) in action.http_headers.iter().enumerate() {
+        if !can_be_sent(&header.name) {
+            problems.push(format!(
+                "{path}.httpGet.httpHeaders[{index}].name: `{}` cannot be used here: use letters, digits and - alone.",
+                header.name
+            ));
+        }
+    }
 }

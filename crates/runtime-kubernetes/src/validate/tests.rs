@@ -82,6 +82,18 @@ fn everything_that_is_wrong_is_listed_at_once_by_field() {
 }
 
 #[test]
+fn a_header_that_kubernetes_cannot_send_is_named() {
+    let yaml = "      readinessProbe: {httpGet: {path: /, port: 80, httpHeaders: [{name: X-Good, value: a}, {name: X_Bad, value: a}]}}\n";
+    let problems = validated(&with_container(yaml)).unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "spec.containers.web.readinessProbe.httpGet.httpHeaders[1].name: `X_Bad` cannot be used here: use letters, digits and - alone."
+        ]
+    );
+}
+
+#[test]
 fn a_plan_without_containers_is_refused() {
     assert!(
         validated(&format!("{PLAN}  containers: {{}}\n")).unwrap_err()[0].starts_with("spec.containers:")
