@@ -113,7 +113,7 @@ pub enum SelectorOperator {
 pub struct PolicyDefaults {
     /// Requests and limits of containers, each where a container does not set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub container: Option<ContainerResources>,
+    pub containers: Option<ContainerResources>,
     /// What becomes of resources when nothing uses them any more; it goes before the platform's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprovision_policy: Option<DeprovisionPolicy>,

@@ -6,29 +6,34 @@ use std::{
 };
 
 use api_types::{
-    ClaimSummary, PlanClaim, Reason, ResourceClaim, Service, Workload, WorkloadExposure,
-    WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
+    ClaimSummary, OpenObject, Output, PlanClaim, Reason, ResourceClaim, Service, Template, TemplateKind,
+    Workload, WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
 };
 use controller_kit::owner_reference;
 use kube::api::ObjectMeta;
+use platform::{
+    config::Backend,
+    decide::{Decision, Refusal},
+    select::Selection,
+    values::merged,
+};
 use score_spec::{
     names::ResourceKey,
     project::{Containers, Resolution, Unresolved, containers},
     validate::{FieldError, ValidResource, ValidWorkload},
 };
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::{
     DEFINITION,
     claims::{Dependency, Outputs, dependencies, kept_by},
     dereference::World,
-    platform::{Backend, Platform},
+    governance::Platform,
     sharing,
     status::{self, Verdict},
 };
 
-/// Annotations that no plan gets: this API's own, and those that kubectl keeps for itself.
-const KEPT_BACK: [&str; 2] = ["score.dev/", "kubectl.kubernetes.io/"];
 /// The types of resource that make a Workload reachable from outside.
 const REACHING: [&str; 2] = ["dns", "route"];
 
@@ -83,10 +88,10 @@ pub fn build(
     platform: &Platform,
     world: &World,
 ) -> Built {
-    match valid {
-        Ok(valid) => build_valid(workload, &valid, platform, world),
-        Err(errors) => Built {
-            inputs: Verdict::No(Reason::SpecInvalid, in_words(&errors)),
+    match platform.decide(workload, valid) {
+        Ok(decision) => build_allowed(workload, &decision, world),
+        Err(refusal) => Built {
+            inputs: refused(&refusal),
             dependencies: BTreeMap::new(),
             summaries: known_so_far(workload, world),
             projection: Projection::Stands,
@@ -96,7 +101,14 @@ pub fn build(
     }
 }
 
-fn in_words(errors: &[FieldError]) -> String {
+fn refused(refusal: &Refusal) -> Verdict {
+    match refusal {
+        Refusal::Spec(errors) => Verdict::No(Reason::SpecInvalid, in_words(errors)),
+        Refusal::Policy(violations) => Verdict::No(Reason::PolicyViolation, in_words(violations)),
+    }
+}
+
+fn in_words(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -113,11 +125,12 @@ fn known_so_far(workload: &Workload, world: &World) -> Vec<ClaimSummary> {
     by_key.into_iter().map(|(key, claim)| status::summary_of(key, claim, world.now)).collect()
 }
 
-fn build_valid(workload: &Workload, valid: &ValidWorkload, platform: &Platform, world: &World) -> Built {
-    let dependencies = dependencies(workload, valid, platform, world);
-    let projection = match platform.backend(valid.profile.as_deref()) {
-        Ok(backend) => project(workload, valid, backend, &dependencies, world),
-        Err(message) => Projection::Withheld(Reason::RuntimeSelecting, message),
+fn build_allowed(workload: &Workload, decision: &Decision<'_>, world: &World) -> Built {
+    let valid = &decision.workload;
+    let dependencies = dependencies(workload, decision, world);
+    let projection = match &decision.selection {
+        Selection::Chosen(choice) => project(workload, decision, choice.backend, &dependencies, world),
+        Selection::Nothing(nothing) => Projection::Withheld(Reason::RuntimeSelecting, nothing.to_string()),
     };
     Built {
         inputs: Verdict::Yes,
@@ -131,11 +144,12 @@ fn build_valid(workload: &Workload, valid: &ValidWorkload, platform: &Platform, 
 
 fn project(
     workload: &Workload,
-    valid: &ValidWorkload,
+    decision: &Decision<'_>,
     backend: &Backend,
     dependencies: &BTreeMap<ResourceKey, Dependency>,
     world: &World,
 ) -> Projection {
+    let valid = &decision.workload;
     if let Some(message) = predecessor(valid, world) {
         return Projection::Withheld(Reason::RuntimeSelecting, message);
     }
@@ -146,7 +160,7 @@ fn project(
     let missing: Vec<_> = dependencies.keys().filter(|key| !outputs.contains_key(*key)).collect();
     match containers(valid, &outputs) {
         Resolution::Resolved(containers) if missing.is_empty() => {
-            let plan = plan(workload, valid, backend, dependencies, containers);
+            let plan = plan(workload, decision, backend, dependencies, containers);
             let exposure = exposure(workload, valid, backend);
             Projection::Emitted(Box::new(Emitted { plan, exposure }))
         }
@@ -185,11 +199,12 @@ fn unresolved(references: &[Unresolved], missing: &[&ResourceKey]) -> String {
 
 fn plan(
     workload: &Workload,
-    valid: &ValidWorkload,
+    decision: &Decision<'_>,
     backend: &Backend,
     dependencies: &BTreeMap<ResourceKey, Dependency>,
     containers: Containers,
 ) -> WorkloadPlan {
+    let valid = &decision.workload;
     let claims = dependencies.iter().filter_map(|(key, dependency)| {
         let resource = valid.resources.get(key)?;
         Some(PlanClaim {
@@ -204,10 +219,10 @@ fn plan(
     let spec = WorkloadPlanSpec {
         workload_ref: workload_ref(valid),
         observed_workload_generation: valid.generation,
-        runtime_class: backend.runtime_class.clone(),
-        backend_id: backend.id.clone(),
-        template: backend.template.clone(),
-        annotations: annotations(workload),
+        runtime_class: backend.runtime_class.to_string(),
+        backend_id: backend.id.to_string(),
+        template: template(decision, dependencies),
+        annotations: decision.annotations.clone(),
         containers,
         service: (!ports.is_empty()).then_some(Service { ports }),
         claims: claims.collect(),
@@ -215,14 +230,24 @@ fn plan(
     WorkloadPlan { metadata: object_meta(workload, valid), spec }
 }
 
-/// Those of the Workload that are meant for what runs it.
-fn annotations(workload: &Workload) -> BTreeMap<String, String> {
-    let ours_or_of_tools = |key: &str| KEPT_BACK.iter().any(|prefix| key.starts_with(prefix));
-    let annotations = workload.metadata.annotations.iter().flatten();
-    annotations
-        .filter(|(key, _)| !ours_or_of_tools(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+/// What the platform and the Workload say, with the outputs of claims on top. A secret output stays a reference.
+fn template(decision: &Decision<'_>, dependencies: &BTreeMap<ResourceKey, Dependency>) -> Template {
+    let outputs = dependencies.iter().map(|(key, dependency)| {
+        let outputs = dependency.outputs.iter().flatten();
+        let values = outputs.filter_map(|(name, output)| Some((name.clone(), value_of(output)?)));
+        (key.to_string(), Value::Object(values.collect()))
+    });
+    let claims: Map<String, Value> = outputs.collect();
+    let claims = (!claims.is_empty()).then(|| ("claims".to_owned(), Value::Object(claims)));
+    let values = merged(decision.values.clone(), OpenObject(claims.into_iter().collect()));
+    Template { kind: TemplateKind::Manifests, ref_: None, values }
+}
+
+fn value_of(output: &Output) -> Option<Value> {
+    match &output.secret_key_ref {
+        Some(reference) => Some(json!({"secretKeyRef": reference})),
+        None => output.value.clone(),
+    }
 }
 
 /// Where a dependency makes the Workload reachable from outside, if it is one that does.
@@ -237,7 +262,7 @@ fn public_url(resource: &ValidResource, dependency: &Dependency) -> Option<Strin
 fn exposure(workload: &Workload, valid: &ValidWorkload, backend: &Backend) -> WorkloadExposure {
     let spec = WorkloadExposureSpec {
         workload_ref: workload_ref(valid),
-        runtime_class: backend.runtime_class.clone(),
+        runtime_class: backend.runtime_class.to_string(),
     };
     WorkloadExposure { metadata: object_meta(workload, valid), spec, status: None }
 }

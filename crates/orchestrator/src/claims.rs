@@ -3,11 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{
-    ClaimPhase, ClaimSummary, Output, ResourceClaim, ResourceClaimSpec, Workload, WorkloadRef, metadata,
+    ClaimPhase, ClaimSummary, OpenObject, Output, ResourceClaim, ResourceClaimSpec, Workload, WorkloadRef,
+    metadata,
 };
 use controller_kit::owner_reference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{ResourceExt as _, api::ObjectMeta};
+use platform::{
+    decide::{Decision, Provided},
+    provision::{NotProvided, Provision},
+    values::merged,
+};
 use score_spec::{
     names::ResourceKey,
     project::{Resolution, params},
@@ -17,7 +23,6 @@ use score_spec::{
 use crate::{
     DEFINITION,
     dereference::World,
-    platform::Platform,
     sharing::{Declaration, Shared},
     status,
 };
@@ -41,16 +46,16 @@ pub type Outputs = BTreeMap<ResourceKey, BTreeMap<String, Output>>;
 /// All dependencies of a Workload, each after those whose outputs its params need.
 pub fn dependencies(
     workload: &Workload,
-    valid: &ValidWorkload,
-    platform: &Platform,
+    decision: &Decision<'_>,
     world: &World,
 ) -> BTreeMap<ResourceKey, Dependency> {
+    let valid = &decision.workload;
     let mut outputs = Outputs::new();
     let mut dependencies = BTreeMap::new();
     for key in &valid.resource_order {
         let Some(resource) = valid.resources.get(key) else { continue };
-        let asked = Asked { workload, valid, key, resource };
-        let dependency = asked.dependency(platform, world, &outputs);
+        let asked = Asked { workload, valid, key, resource, provided: decision.resources.get(key) };
+        let dependency = asked.dependency(world, &outputs);
         outputs.extend(dependency.outputs.clone().map(|found| (key.clone(), found)));
         dependencies.insert(key.clone(), dependency);
     }
@@ -63,27 +68,24 @@ struct Asked<'a> {
     valid: &'a ValidWorkload,
     key: &'a ResourceKey,
     resource: &'a ValidResource,
+    provided: Option<&'a Result<Provided<'a>, NotProvided>>,
 }
 
 impl Asked<'_> {
-    fn dependency(&self, platform: &Platform, world: &World, outputs: &Outputs) -> Dependency {
+    fn dependency(&self, world: &World, outputs: &Outputs) -> Dependency {
         let name = self.resource.claim_name(&self.valid.name, self.key);
         let live = world.claims.get(&name).map(Arc::as_ref);
         let Some(shared) = self.resource.id.as_ref().and_then(|_| world.shared.get(&name)) else {
-            return match self
-                .spec(platform, outputs)
-                .and_then(|spec| self.against(live, &spec).map(|()| spec))
-            {
+            return match self.spec(outputs).and_then(|spec| self.against(live, &spec).map(|()| spec)) {
                 Ok(spec) => self.claimed(self.own_claim(name, spec), live, world),
                 Err(summary) => Dependency::without_claim(summary),
             };
         };
         match shared.definition() {
-            Some(definition) if self.defines(&definition) => self.defined(shared, platform, world, outputs),
+            Some(definition) if self.defines(&definition) => self.defined(shared, world, outputs),
             definition => {
                 // What cannot be provided at all cannot be for whoever defines it either.
-                let hopeless =
-                    self.spec(platform, outputs).err().filter(|found| found.phase == ClaimPhase::Failed);
+                let hopeless = self.spec(outputs).err().filter(|found| found.phase == ClaimPhase::Failed);
                 hopeless.map_or_else(|| self.used(shared, definition, world), Dependency::without_claim)
             }
         }
@@ -94,10 +96,10 @@ impl Asked<'_> {
     }
 
     /// A shared resource that this declaration defines.
-    fn defined(&self, shared: &Shared, platform: &Platform, world: &World, outputs: &Outputs) -> Dependency {
+    fn defined(&self, shared: &Shared, world: &World, outputs: &Outputs) -> Dependency {
         let live = shared.claim.as_deref();
         let spec = self
-            .spec(platform, outputs)
+            .spec(outputs)
             .map(|spec| ResourceClaimSpec { metadata: shared.metadata(), ..spec })
             .and_then(|spec| self.against(live, &spec).map(|()| spec));
         match spec {
@@ -130,12 +132,18 @@ impl Asked<'_> {
             && spec.class == resource.class.as_str()
     }
 
-    fn spec(&self, platform: &Platform, outputs: &Outputs) -> Result<ResourceClaimSpec, ClaimSummary> {
+    fn spec(&self, outputs: &Outputs) -> Result<ResourceClaimSpec, ClaimSummary> {
         let key = self.key.as_str();
         let (type_, class) = (self.resource.type_.to_string(), self.resource.class.to_string());
-        let entry = platform
-            .provisioner(&type_, &class)
-            .map_err(|message| status::failed(key, format!("{message}.")))?;
+        let provided = match self.provided {
+            Some(Ok(provided)) => provided,
+            Some(Err(nobody)) => return Err(status::failed(key, format!("{nobody}."))),
+            // There is a decision for every resource.
+            None => {
+                return Err(status::waiting(key, "the platform has not decided about it yet.".to_owned()));
+            }
+        };
+        let Provision { provisioner, class: found, .. } = &provided.provision;
         let params = match params(self.key, self.resource, outputs) {
             Resolution::Resolved(params) => params,
             Resolution::Unresolved(missing) => {
@@ -153,10 +161,10 @@ impl Asked<'_> {
             class,
             id: self.resource.id.as_ref().map(ToString::to_string),
             metadata: self.resource.metadata.clone(),
-            params,
-            provisioner: entry.name.clone(),
-            parameters: entry.parameters.clone(),
-            deprovision_policy: entry.deprovision_policy,
+            params: with_defaults(&provisioner.default_params, params),
+            provisioner: provisioner.name.to_string(),
+            parameters: Some(found.parameters.clone()).filter(|parameters| !parameters.is_empty()),
+            deprovision_policy: provided.deprovision_policy,
         })
     }
 
@@ -220,6 +228,11 @@ impl Dependency {
             answer.map(|status| (status.outputs.clone(), status.outputs_revision.clone())).unzip();
         Self { claim, summary, outputs, revision: revision.flatten() }
     }
+}
+
+/// What the Workload sets lies on top of what the platform sets for those who do not.
+fn with_defaults(defaults: &OpenObject, params: Option<OpenObject>) -> Option<OpenObject> {
+    if defaults.is_empty() { params } else { Some(merged(defaults.clone(), params.unwrap_or_default())) }
 }
 
 fn awaiting(definition: Option<Declaration<'_>>) -> String {

@@ -1,5 +1,7 @@
 //! The driver: when to reconcile, and the order of the steps.
 
+use std::sync::Arc;
+
 use api_types::{Reason, Workload, WorkloadExposure, WorkloadPlan, metadata::ANNOTATION_TRACEPARENT};
 use async_trait::async_trait;
 use controller_kit::{Applier, CacheClosed, Kit, reconcile_span};
@@ -10,6 +12,7 @@ use kube::{
     Client, ResourceExt as _,
     runtime::{controller::Action, watcher},
 };
+use tokio::sync::Notify;
 use tracing::{Instrument as _, Span};
 
 use crate::{
@@ -17,11 +20,13 @@ use crate::{
     apply::{self, apply},
     build::{Built, Projection, build},
     caches::{Caches, Triggers, watch_all},
+    concerned::{Change, Concerned},
     dereference::{World, dereference},
     events::event_for,
+    governance::{CurrentConfig, Governance, NotReady, Platform},
     grace::Silence,
     neighbours::{self, Neighbours},
-    platform::Platform,
+    policy_status,
     status::{self, Findings, Verdict},
     update_status::{self, update_status},
     validate::validate,
@@ -30,8 +35,10 @@ use crate::{
 /// Everything that a reconcile needs.
 pub struct Orchestrator {
     caches: Caches,
+    governance: Governance,
     applier: Applier,
-    platform: Platform,
+    /// Notified of whatever may change what policies count.
+    counted: Arc<Notify>,
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
@@ -40,6 +47,9 @@ pub enum Error {
     /// The process is stopping.
     #[error("stopped before everything was listed")]
     Dereference(#[from] CacheClosed),
+    /// The process is stopping.
+    #[error("stopped before the platform's part was known")]
+    Governance(#[from] NotReady),
     /// Claims, plan or exposure could not be written.
     #[error("failed to write what the workload needs")]
     Apply(#[from] apply::Error),
@@ -49,15 +59,21 @@ pub enum Error {
 }
 
 impl Orchestrator {
-    /// An orchestrator for `platform`, and the streams that trigger it.
-    pub fn new(kit: &Kit, platform: Platform) -> (Self, Triggers) {
-        let (caches, triggers) = watch_all(kit);
-        (Self::reading(caches, kit.applier(), platform), triggers)
+    /// An orchestrator that follows `config`, and the streams that trigger it.
+    pub fn new(kit: &Kit, config: CurrentConfig) -> (Self, Triggers) {
+        let (caches, governance, triggers) = watch_all(kit, config);
+        (Self::reading(caches, governance, kit.applier()), triggers)
     }
 
-    /// An orchestrator that reads `caches`, whoever fills them.
-    pub fn reading(caches: Caches, applier: Applier, platform: Platform) -> Self {
-        Self { caches, applier, platform }
+    /// An orchestrator that reads `caches` and `governance`, whoever fills them.
+    pub fn reading(caches: Caches, governance: Governance, applier: Applier) -> Self {
+        Self { caches, governance, applier, counted: Arc::default() }
+    }
+
+    /// Keeps the status of policies current, to the end of the process.
+    pub fn keep_counting(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (workloads, applier) = (self.caches.workloads.clone(), self.applier.clone());
+        policy_status::keep(self.governance.clone(), workloads, applier, self.counted.clone())
     }
 
     /// One pass for one Workload at the time `now`: the pipeline. Tells when to look again if nothing changes.
@@ -70,18 +86,23 @@ impl Orchestrator {
         now: Timestamp,
         trace: &TraceMetadata,
     ) -> Result<Action, Error> {
+        let Some(platform) = self.governance.in_namespace(&workload.namespace().unwrap_or_default()) else {
+            // The namespace becoming known is a trigger.
+            return Ok(Action::await_change());
+        };
         let world = dereference(&self.caches, workload, now);
         let span = span(workload, &world);
-        self.settle(workload, world, trace).instrument(span).await
+        self.settle(workload, &platform, world, trace).instrument(span).await
     }
 
     async fn settle(
         &self,
         workload: &Workload,
+        platform: &Platform,
         world: World,
         trace: &TraceMetadata,
     ) -> Result<Action, Error> {
-        let built = build(workload, validate(workload, &world), &self.platform, &world);
+        let built = build(workload, validate(workload, &world), platform, &world);
         let world = apply(&self.applier, &self.caches, &world, &built).await?;
         let findings = findings(workload, built, &world);
         let status = status::compute(workload.status.as_ref(), findings, world.now);
@@ -144,6 +165,7 @@ impl Context for Orchestrator {
         trace: &mut TraceMetadata,
     ) -> Result<Option<Action>, Error> {
         self.caches.ready().await?;
+        self.governance.ready().await?;
         // The loop's own store may be older than what this process wrote last.
         let newest =
             self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
@@ -152,14 +174,22 @@ impl Context for Orchestrator {
     }
 }
 
-/// The loop: a Workload is looked at when it changes, when anything that was made for it does, and when one that it
-/// shares something with does.
+/// The loop: a Workload is looked at when it changes, when anything that was made for it does, when one that it shares
+/// something with does, and when the platform decides otherwise for it.
 pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> Controller<Orchestrator> {
     let caches = orchestrator.caches.clone();
     let (of_claims, of_plans, of_exposures) = (caches.clone(), caches.clone(), caches.clone());
-    let Triggers { workloads, claims, plans, exposures } = triggers;
+    let Triggers { workloads, claims, plans, exposures, platform } = triggers;
+    let counted = orchestrator.counted.clone();
+    let mut concerned = Concerned::new(orchestrator.governance.clone(), caches.workloads.clone());
+    let platform = platform.flat_map(move |change: Change| {
+        counted.notify_one();
+        stream::iter(concerned.by(&change))
+    });
+    let counted = orchestrator.counted.clone();
     let mut neighbours = Neighbours::new(caches.clone());
     let workloads = workloads.flat_map(move |changed| {
+        counted.notify_one();
         let concerned = changed.map(|workload| neighbours.with(workload));
         stream::iter(match concerned {
             Ok(workloads) => workloads.into_iter().map(Ok).collect(),
@@ -181,6 +211,7 @@ pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> 
                     neighbours::of_roll_out(&of_exposures, &namespace, &exposure.spec.workload_ref)
                 })
                 .watches_stream(claims, move |claim| neighbours::of_claim(&of_claims, &claim))
+                .reconcile_on(platform)
         },
     )
 }

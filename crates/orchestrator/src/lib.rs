@@ -15,12 +15,15 @@ pub mod apply;
 pub mod build;
 pub mod caches;
 pub mod claims;
+pub mod concerned;
+pub mod config_source;
 pub mod controller;
 pub mod dereference;
 pub mod events;
+pub mod governance;
 pub mod grace;
 pub mod neighbours;
-pub mod platform;
+pub mod policy_status;
 pub mod sharing;
 pub mod status;
 pub mod update_status;
@@ -28,13 +31,14 @@ pub mod validate;
 
 use controller_kit::{Definition, Kit, KitArgs};
 
-use crate::{controller::Orchestrator, platform::Platform};
+use crate::{config_source::ConfigArgs, controller::Orchestrator};
 
 /// Name, lease, reporter and field manager of the orchestrator, and the kinds that it needs.
 pub const DEFINITION: Definition = Definition {
     name: "score-orchestrator",
     crds: &[
         "workloads.score.dev",
+        "platformpolicies.score.dev",
         "resourceclaims.score.dev",
         "workloadplans.score.dev",
         "workloadexposures.score.dev",
@@ -51,10 +55,29 @@ pub struct Args {
     /// What every controller takes.
     #[command(flatten)]
     pub kit: KitArgs,
+    /// Where the platform's configuration is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Runs the controller until shutdown.
-pub async fn start(kit: Kit) {
-    let (orchestrator, triggers) = Orchestrator::new(&kit, Platform::builtin());
-    kit.run_controller(controller::controller(&kit, orchestrator, triggers)).await;
+pub async fn start(kit: Kit, config: ConfigArgs) {
+    let config = match config_source::follow(&kit, config) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot register metrics of the configuration"
+            );
+            return;
+        }
+    };
+    let (orchestrator, triggers) = Orchestrator::new(&kit, config);
+    let counting = orchestrator.keep_counting();
+    let controller = kit.run_controller(controller::controller(&kit, orchestrator, triggers));
+    tokio::select! {
+        () = controller => {}
+        // Ends only with the process.
+        () = async { counting.await; std::future::pending().await } => {}
+    }
 }

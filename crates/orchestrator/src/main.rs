@@ -6,6 +6,6 @@ use orchestrator::{Args, DEFINITION};
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    controller_kit::run(DEFINITION, args.kit, orchestrator::start).await?;
+    controller_kit::run(DEFINITION, args.kit, |kit| orchestrator::start(kit, args.config)).await?;
     Ok(())
 }

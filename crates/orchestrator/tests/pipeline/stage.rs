@@ -1,24 +1,27 @@
 //! A stage for a Workload, or for several that stand on it together: an API server in memory, and the hands of everybody
 //! else who acts on it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use api_types::{
-    ResourceClaim, ResourceClaimStatus, Workload, WorkloadExposure, WorkloadExposureStatus, WorkloadPlan,
-    WorkloadStatus,
+    PlatformPolicy, ResourceClaim, ResourceClaimStatus, Workload, WorkloadExposure, WorkloadExposureStatus,
+    WorkloadPlan, WorkloadStatus,
 };
 use controller_kit::{Applier, Cache, testing::TestApiServer};
 use jiff::{SignedDuration, Timestamp};
 use k8s_controller::TraceMetadata;
-use kube::{api::ObjectMeta, runtime::controller::Action};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{api::ObjectMeta, core::PartialObjectMetaExt, runtime::controller::Action};
 use orchestrator::{
     DEFINITION,
     caches::Caches,
     controller::{Error, Orchestrator},
-    platform::Platform,
+    governance::Governance,
 };
+use platform::config::{BUILTIN, Config};
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::sync::watch;
 
 pub(crate) const NAMESPACE: &str = "team-a";
 
@@ -31,6 +34,7 @@ pub(crate) struct Stage {
     pub(crate) server: TestApiServer,
     name: String,
     now: Timestamp,
+    config: Arc<Config>,
 }
 
 impl Stage {
@@ -47,13 +51,23 @@ impl Stage {
     /// The stage of `server`, on which the user has applied `workload`.
     pub(crate) fn on(server: TestApiServer, workload: Workload) -> Self {
         let workload: Workload = server.insert(workload);
-        Self { server, name: workload.metadata.name.unwrap(), now: Timestamp::constant(1_767_225_600, 0) }
+        if server.get::<Namespace>("", NAMESPACE).is_none() {
+            let metadata = ObjectMeta { name: Some(NAMESPACE.into()), ..ObjectMeta::default() };
+            server.insert(Namespace { metadata, ..Namespace::default() });
+        }
+        let (now, config) = (Timestamp::constant(1_767_225_600, 0), Arc::new(BUILTIN.parse().unwrap()));
+        Self { server, name: workload.metadata.name.unwrap(), now, config }
     }
 
     /// The same stage so many seconds after `object` was created.
     pub(crate) fn after(self, object: &ObjectMeta, seconds: i64) -> Self {
         let created = object.creation_timestamp.as_ref().unwrap().0;
         Self { now: created + SignedDuration::from_secs(seconds), ..self }
+    }
+
+    /// The same stage with another configuration of the platform.
+    pub(crate) fn configured(self, document: &str) -> Self {
+        Self { config: Arc::new(document.parse().unwrap()), ..self }
     }
 
     /// One pass over what is there now, as a process that has just started sees it. Gives the number of its writes.
@@ -71,9 +85,25 @@ impl Stage {
             Cache::from_objects(self.server.list()),
         );
         let applier = Applier::new(self.server.client(), DEFINITION.name);
-        let orchestrator = Orchestrator::reading(caches, applier, Platform::builtin());
+        let orchestrator = Orchestrator::reading(caches, self.governance(), applier);
         let action = orchestrator.reconcile(&self.workload(), self.now, &TraceMetadata::default()).await?;
         Ok((self.server.writes().len(), action))
+    }
+
+    /// The platform's part, as it is now.
+    pub(crate) fn governance(&self) -> Governance {
+        let namespaces = self.server.list::<Namespace>().into_iter().map(|namespace| namespace.metadata);
+        Governance {
+            config: watch::channel(Some(self.config.clone())).1,
+            policies: Cache::from_objects(self.server.list()),
+            namespaces: Cache::from_objects(namespaces.map(PartialObjectMetaExt::into_response_partial)),
+        }
+    }
+
+    /// The platform team applies a policy.
+    pub(crate) fn policy(&self, name: &str, spec: &serde_json::Value) {
+        let policy = json!({"apiVersion": "score.dev/v1b1", "kind": "PlatformPolicy", "metadata": {"name": name}, "spec": spec});
+        self.server.insert::<PlatformPolicy>(serde_json::from_value(policy).unwrap());
     }
 
     pub(crate) fn workload(&self) -> Workload {

@@ -43,8 +43,8 @@ pub(super) fn rules(spec: &PlatformPolicySpec) -> (Selector, Result<Rules, Vec<F
         rules.deprovision_policy = defaults.deprovision_policy;
         rules.annotations.clone_from(&defaults.annotations);
         check_annotations(&rules, &path.field("annotations"), &mut errors);
-        if let Some(container) = &defaults.container {
-            rules.compute = compute(container, &path.field("container"), &mut errors);
+        if let Some(containers) = &defaults.containers {
+            rules.compute = compute(containers, &path.field("containers"), &mut errors);
         }
     }
     (selector.unwrap_or_default(), errors.or_value(Some(rules)))

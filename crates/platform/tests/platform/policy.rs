@@ -91,11 +91,11 @@ fn each_default_comes_from_the_highest_priority_that_has_it_and_never_replaces_w
     let policies = policies(&[
         (
             "low",
-            json!({"priority": 1, "defaults": {"container": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "4"}}, "annotations": {"example.com/a": "low", "example.com/b": "low"}}}),
+            json!({"priority": 1, "defaults": {"containers": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "4"}}, "annotations": {"example.com/a": "low", "example.com/b": "low"}}}),
         ),
         (
             "high",
-            json!({"priority": 2, "defaults": {"container": {"requests": {"cpu": "200m"}, "limits": {"memory": "128Mi"}}, "annotations": {"example.com/a": "high", "example.com/c": "high"}}}),
+            json!({"priority": 2, "defaults": {"containers": {"requests": {"cpu": "200m"}, "limits": {"memory": "128Mi"}}, "annotations": {"example.com/a": "high", "example.com/c": "high"}}}),
         ),
     ]);
     let spec = json!({"containers": {
@@ -189,7 +189,7 @@ fn a_spec_that_is_not_valid_is_told_before_what_is_not_allowed() {
 fn the_order_of_policies_changes_nothing() {
     let mut specs: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().enumerate().map(|(index, name)| {
         let spec = json!({"priority": index % 2, "limits": {"containers": 1}, "defaults": {
-            "annotations": {"example.com/of": name}, "container": {"requests": {"cpu": format!("{index}m")}},
+            "annotations": {"example.com/of": name}, "containers": {"requests": {"cpu": format!("{index}m")}},
         }});
         (name, spec)
     }).collect();

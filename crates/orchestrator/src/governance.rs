@@ -1,0 +1,100 @@
+//! What the platform decides by, as it is now: its configuration, its policies, and the labels of namespaces.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use api_types::{PlatformPolicy, Workload};
+use controller_kit::{Cache, CacheClosed};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use platform::{
+    config::Config,
+    decide::{Decision, Refusal, decide},
+    policy::Policies,
+};
+use score_spec::validate::{FieldError, ValidWorkload};
+use tokio::sync::watch;
+
+/// The configuration in force; none before it was loaded.
+pub type CurrentConfig = watch::Receiver<Option<Arc<Config>>>;
+
+/// What the platform decides by, kept current.
+#[derive(Clone)]
+pub struct Governance {
+    /// The configuration.
+    pub config: CurrentConfig,
+    /// The policies.
+    pub policies: Cache<PlatformPolicy>,
+    /// The namespaces, of which only the labels are read.
+    pub namespaces: Cache<PartialObjectMeta<Namespace>>,
+}
+
+/// What the platform decides by in one namespace, at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Platform {
+    config: Arc<Config>,
+    policies: Arc<Policies>,
+    labels: BTreeMap<String, String>,
+}
+
+/// The platform's part is not known yet.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotReady {
+    /// Policies or namespaces could not be listed.
+    #[error(transparent)]
+    Cache(#[from] CacheClosed),
+    /// Nobody will load the configuration any more.
+    #[error("stopped before the configuration was loaded")]
+    Config(#[from] watch::error::RecvError),
+}
+
+impl Governance {
+    /// Waits until everything is known.
+    ///
+    /// # Errors
+    /// If it never will be, as it happens when the process stops.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        self.policies.ready().await?;
+        self.namespaces.ready().await?;
+        self.config.clone().wait_for(Option::is_some).await?;
+        Ok(())
+    }
+
+    /// What holds in a namespace; none as long as nothing is known of it, since a policy might apply to it.
+    pub fn in_namespace(&self, name: &str) -> Option<Platform> {
+        let namespace = self.namespaces.get("", name)?;
+        Some(self.with_labels(namespace.metadata.labels.clone().unwrap_or_default())?)
+    }
+
+    fn with_labels(&self, labels: BTreeMap<String, String>) -> Option<Platform> {
+        Some(Platform { config: self.config.borrow().clone()?, policies: self.policies(), labels })
+    }
+
+    /// The policies.
+    pub fn policies(&self) -> Arc<Policies> {
+        Arc::new(Policies::new(self.policies.list_all(|_| true).iter().map(Arc::as_ref)))
+    }
+}
+
+impl Platform {
+    /// What holds with this configuration, these policies, and these labels of the namespace.
+    pub fn new(config: Arc<Config>, policies: Arc<Policies>, labels: BTreeMap<String, String>) -> Self {
+        Self { config, policies, labels }
+    }
+
+    /// Decides for a Workload, of which `valid` is the valid view, or what is wrong with it.
+    ///
+    /// # Errors
+    /// Why it is not rolled out as it is.
+    pub fn decide(
+        &self,
+        workload: &Workload,
+        valid: Result<ValidWorkload, Vec<FieldError>>,
+    ) -> Result<Decision<'_>, Refusal> {
+        decide(workload, valid, &self.config, &self.policies.terms(&self.labels))
+    }
+
+    /// The policies that apply.
+    pub fn policy_names(&self) -> impl Iterator<Item = &str> {
+        self.policies.terms(&self.labels).names().collect::<Vec<_>>().into_iter()
+    }
+}
