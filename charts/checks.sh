@@ -126,10 +126,11 @@ every_misspelt_value_is_refused() {
   return "$status"
 }
 
-# A chart may have values of its own; those that the orchestrator has too mean the same in each.
+# A chart may have values of its own; those that two charts have are in all of them, and mean the same.
 schema_is_shared() {
   local shared
-  shared=$(jq '.properties | keys' "$CHARTS/orchestrator/values.schema.json")
+  shared=$(jq --slurp '[.[].properties | keys[]] | group_by(.) | map(select(length > 1)[0])' \
+    "$CHARTS"/*/values.schema.json)
   diff <(shared_schema orchestrator "$shared") <(shared_schema "$1" "$shared")
 }
 

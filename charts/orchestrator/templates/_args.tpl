@@ -1,3 +1,5 @@
-{{- /* The orchestrator has no flags of its own yet. */}}
 {{- define "score-orchestrator.args" -}}
+{{- with .Values.configArtifact }}
+- --config-artifact={{ . }}
+{{- end }}
 {{- end }}

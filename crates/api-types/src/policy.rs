@@ -148,7 +148,7 @@ pub struct PolicyLimits {
     /// The most containers of a Workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 16))]
-    pub containers: Option<u32>,
+    pub containers: Option<i32>,
 }
 
 /// A type of resource that may be asked for.

@@ -62,10 +62,7 @@ impl Governance {
     /// What holds in a namespace; none as long as nothing is known of it, since a policy might apply to it.
     pub fn in_namespace(&self, name: &str) -> Option<Platform> {
         let namespace = self.namespaces.get("", name)?;
-        Some(self.with_labels(namespace.metadata.labels.clone().unwrap_or_default())?)
-    }
-
-    fn with_labels(&self, labels: BTreeMap<String, String>) -> Option<Platform> {
+        let labels = namespace.metadata.labels.clone().unwrap_or_default();
         Some(Platform { config: self.config.borrow().clone()?, policies: self.policies(), labels })
     }
 

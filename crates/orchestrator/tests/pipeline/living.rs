@@ -1,14 +1,15 @@
 //! The whole controller, with its watches: who is looked at when something changes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api_types::Workload;
 use controller_kit::testing::TestApiServer;
 use orchestrator::{
     DEFINITION,
     controller::{Orchestrator, controller},
-    platform::Platform,
 };
+use platform::config::BUILTIN;
+use tokio::sync::watch;
 
 use crate::{
     sharing::{CLAIM, give_up},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Gives way to the controller until `is_so`.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
     let patient = async {
         while !is_so() {
             tokio::task::yield_now().await;
@@ -38,7 +39,7 @@ fn owners(stage: &Stage) -> Vec<String> {
 }
 
 /// The plan and its exposure are there, of the Workload's generation of now.
-fn is_planned(stage: &Stage) -> bool {
+pub(crate) fn is_planned(stage: &Stage) -> bool {
     let generation = stage.workload().metadata.generation;
     let planned = stage.plan().is_some_and(|plan| Some(plan.spec.observed_workload_generation) == generation);
     planned && stage.exposure().is_some()
@@ -69,7 +70,8 @@ async fn act(first: &Stage) {
 async fn those_who_share_are_looked_at_when_one_of_them_comes_changes_rolls_out_or_goes() {
     let server = TestApiServer::new();
     let (kit, stop) = server.kit(DEFINITION.name);
-    let (orchestrator, triggers) = Orchestrator::new(&kit, Platform::builtin());
+    let (orchestrator, triggers) =
+        Orchestrator::new(&kit, watch::channel(Some(Arc::new(BUILTIN.parse().unwrap()))).1);
     let story = async {
         act(&Stage::on(server.clone(), fixture("shared.first.yaml"))).await;
         drop(stop);

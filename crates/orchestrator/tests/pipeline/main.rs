@@ -6,6 +6,7 @@ mod absence;
 mod containers;
 mod definition;
 mod living;
+mod platform_living;
 mod platform_side;
 mod random;
 mod sharing;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{NAMESPACE, Stage, fixture};
 
-const CONFIG: &str = "
+pub(crate) const CONFIG: &str = "
 apiVersion: score.dev/v1b1
 kind: OrchestratorConfig
 metadata: {name: test}
