@@ -175,3 +175,13 @@ secrets_are_for_the_provisioner() {
     esac
   done
 }
+
+dangerous_kinds_are_refused() {
+  local kind status=0
+  for kind in v1/Secret/secrets rbac.authorization.k8s.io/v1/Role/roles score.dev/v1b1/Workload/workloads; do
+    refuses runtime-kubernetes "$(jq --null-input --compact-output --arg kind "$kind" '
+      $kind | split("/") | {objects: {allowedKinds: [
+        {apiVersion: (.[:-2] | join("/")), kind: .[-2], resource: .[-1]}]}}')" || status=1
+  done
+  return "$status"
+}

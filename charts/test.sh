@@ -57,6 +57,7 @@ main() {
     test_controller "$chart"
   done
   check "only provisioner-postgres may touch Secrets" secrets_are_for_the_provisioner
+  check "runtime-kubernetes: templates are granted neither secrets nor rights" dangerous_kinds_are_refused
   if [ -n "${TEST_KUBECONFIG:-}" ]; then
     test_on_server
   else

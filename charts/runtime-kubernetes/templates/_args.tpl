@@ -3,4 +3,7 @@
 - --cluster-domain={{ .Values.runtime.clusterDomain }}
 - --pod-security={{ .Values.runtime.podSecurity }}
 - --image={{ .Values.image.repository }}:{{ .Values.image.tag }}
+{{- range .Values.objects.allowedKinds }}
+- --allowed-kind={{ .apiVersion }}/{{ .kind }}
+{{- end }}
 {{- end }}

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use api_types::{ConditionType, Exposure, ExposureScope, Protocol, Reason, WorkloadExposureStatus};
+use api_types::{ConditionType, Exposure, Reason, WorkloadExposureStatus};
 use jiff::Timestamp;
 
 use crate::{
     messages,
     observe::{Health, Underway},
-    validate::{Identity, ValidPort},
+    validate::Identity,
 };
 
 /// How long a roll-out may take, or a Workload that runs may have too few instances, before there is a word about it.
@@ -135,34 +135,6 @@ pub fn status(
         conditions: conditions::reconcile(before, [desired], now),
         exposures,
         completed_run: current.and_then(|current| current.completed_run.clone()),
-    }
-}
-
-/// Where the ports are reached from inside the cluster, in the user's order. A port that is not TCP has no URL.
-pub fn exposures(
-    identity: &Identity,
-    ports: &[ValidPort],
-    cluster_domain: &str,
-    ready: bool,
-) -> Vec<Exposure> {
-    let host = format!("{}.{}.svc.{cluster_domain}", identity.name, identity.namespace);
-    let urls = ports.iter().filter(|port| port.protocol == Protocol::Tcp);
-    urls.map(|port| Exposure {
-        name: port.label.clone(),
-        url: url(&host, port),
-        scope: ExposureScope::Cluster,
-        ready,
-    })
-    .collect()
-}
-
-fn url(host: &str, port: &ValidPort) -> String {
-    let https = port.port == 443 || port.label == "https" || port.label.starts_with("https-");
-    match (https, port.port) {
-        (true, 443) => format!("https://{host}"),
-        (true, port) => format!("https://{host}:{port}"),
-        (false, 80) => format!("http://{host}"),
-        (false, port) => format!("http://{host}:{port}"),
     }
 }
 

@@ -8,14 +8,13 @@ mod writer;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api_types::Reason;
+use api_types::{Reason, metadata::ANNOTATION_APPLIED};
 use k8s_openapi::api::core::v1::Service;
+use kube::ResourceExt as _;
 
+pub(crate) use self::live::{Stance, stance};
 pub use self::writer::{Error, Writer};
-use self::{
-    live::{Live, Stance},
-    refused::Trouble,
-};
+use self::{live::Live, refused::Trouble};
 use crate::{
     build::Resources,
     dereference::{Caches, Dereferenced},
@@ -97,7 +96,8 @@ async fn write(
     live: Live,
 ) -> Result<Main, Trouble> {
     // Without `..`, so that what is built and not applied does not compile.
-    let Resources { main, service, governing, autoscaler, config_maps: _ } = resources;
+    // What the template adds is made afterwards.
+    let Resources { main, service, governing, autoscaler, config_maps: _, extras: _, routes: _ } = resources;
     // Instances that go on while others take their place keep their names.
     let named = live.governing.filter(|_| governing.is_some() || live.mains.stateful_set.is_none());
     let (written, served, governed, scaled) = tokio::join!(
@@ -116,9 +116,15 @@ async fn write(
     refused::settle(written, [served, governed, scaled], main)
 }
 
-/// One label more selects less, so what others add to a selector is no addition but a change, unlike elsewhere.
+/// The Service that is there, such that it is written if it selects anything else than it should. One label more
+/// selects less, so what others add to a selector is no addition but a change, unlike elsewhere.
 fn comparable(desired: &Option<Service>, live: Option<Arc<Service>>) -> Option<Arc<Service>> {
-    live.filter(|live| desired.as_ref().is_none_or(|desired| selector(live) == selector(desired)))
+    let mut live = live?;
+    if desired.as_ref().is_some_and(|desired| selector(&live) != selector(desired)) {
+        // Without it nothing counts as applied.
+        Arc::make_mut(&mut live).annotations_mut().remove(ANNOTATION_APPLIED);
+    }
+    Some(live)
 }
 
 fn selector(service: &Service) -> Option<&BTreeMap<String, String>> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use controller_kit::KitArgs;
 
-use crate::build::PodSecurity;
+use crate::{build::PodSecurity, template::ObjectKind};
 
 /// Makes WorkloadPlans run on Kubernetes: each becomes a Deployment and a Service, and is answered in the
 /// WorkloadExposure of the same name.
@@ -54,4 +54,8 @@ pub struct RuntimeArgs {
     /// of it; without it such files are refused.
     #[arg(long, env = "SCORE_IMAGE", value_name = "IMAGE")]
     pub image: Option<String>,
+    /// A kind that templates may add to a Workload, as `policy/v1/PodDisruptionBudget` or `v1/ConfigMap`; may be given
+    /// several times. None unless given.
+    #[arg(long = "allowed-kind", env = "SCORE_ALLOWED_KINDS", value_name = "KIND", value_delimiter = ',')]
+    pub allowed_kinds: Vec<ObjectKind>,
 }

@@ -5,6 +5,7 @@ mod container;
 mod environment;
 mod files;
 mod join;
+mod patched;
 mod pod;
 mod service;
 mod template;
@@ -25,6 +26,7 @@ use k8s_openapi::{
 use crate::{
     FIELD_MANAGER,
     main_object::Main,
+    template::{Extra, Misfit, Route},
     validate::{Identity, ValidPlan},
 };
 
@@ -65,22 +67,33 @@ pub struct Resources {
     pub autoscaler: Option<HorizontalPodAutoscaler>,
     /// What the files consist of that is not secret. Each holds under its name what it will always hold.
     pub config_maps: Vec<ConfigMap>,
+    /// What the platform's template adds.
+    pub extras: Vec<Extra>,
+    /// Those of [`Self::extras`] that lead from outside to the Workload, the preferred one first.
+    pub routes: Vec<Route>,
 }
 
 /// The objects for `plan`.
-pub fn build(plan: &ValidPlan, security: PodSecurity) -> Resources {
-    let mut main = work::build(plan, template::build(plan, security));
-    // Last, since the digest is one of all that the instances are made of.
-    if let Some(template) = main.template_mut() {
-        template::stamp(template, plan.work.kind());
-    }
-    Resources {
-        main,
+///
+/// # Errors
+/// If the platform's template does not fit it.
+pub fn build(plan: &ValidPlan, security: PodSecurity) -> Result<Resources, Misfit> {
+    let rendered = plan.template.render(&plan.identity, &plan.ports)?;
+    let own = Resources {
+        main: work::build(plan, template::build(plan, security)),
         service: service::build(plan),
         governing: service::governing(plan),
         autoscaler: autoscaler::build(plan),
         config_maps: files::config_maps(plan),
+        extras: rendered.extras,
+        routes: rendered.routes,
+    };
+    let mut resources = patched::patch(own, &rendered.patches)?;
+    // Last, since the digest is one of all that the instances are made of.
+    if let Some(template) = resources.main.template_mut() {
+        template::stamp(template, plan.work.kind());
     }
+    Ok(resources)
 }
 
 /// The name of the Service that gives the instances of a StatefulSet names in the DNS.

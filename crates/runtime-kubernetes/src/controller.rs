@@ -20,13 +20,17 @@ use tracing::Instrument as _;
 
 use crate::{
     FIELD_MANAGER, RuntimeArgs,
+    addresses::{Sources, exposures},
     answer::{self, Decision, GRACE, Said, decide},
-    apply::{self, Applied, Outcome, Writer},
-    build,
+    apply::{self, Applied, Outcome, Stance, Writer, stance},
+    build::{self, Resources},
     clock::Clock,
     dereference::{self, Caches, Dereferenced},
+    extras::{self, Extras, Inventory, Live, Survey, Work, Written},
+    main_object::Main,
     messages,
     observe::{Failing, Health, Seen, has_taken_over, observe, serves, unmade},
+    template::{self, Route},
     tidy::{self, Expiry},
     update_status,
     validate::{self, Identity, ValidPlan, ValidPort},
@@ -38,6 +42,7 @@ pub struct Runtime {
     args: RuntimeArgs,
     caches: Caches,
     writer: Writer,
+    extras: Extras,
     clock: Clock,
 }
 
@@ -53,6 +58,9 @@ pub enum Error {
     /// The cluster could not be changed.
     #[error(transparent)]
     Apply(#[from] apply::Error),
+    /// What the template adds could not be changed.
+    #[error(transparent)]
+    Extras(#[from] extras::Error),
     /// The answer could not be given.
     #[error(transparent)]
     UpdateStatus(#[from] update_status::Error),
@@ -61,7 +69,9 @@ pub enum Error {
 impl Runtime {
     /// A runtime that reads `caches` and writes with `writer`.
     pub fn new(args: RuntimeArgs, caches: Caches, writer: Writer) -> Self {
-        Self { args, caches, writer, clock: Clock::default() }
+        let (client, applier) = (writer.client.clone(), writer.applier.clone());
+        let extras = Extras::new(client, applier, args.allowed_kinds.iter().cloned());
+        Self { args, caches, writer, extras, clock: Clock::default() }
     }
 
     /// Makes the cluster hold what `plan` wants, and answers how it is doing.
@@ -84,7 +94,10 @@ impl Runtime {
         };
         let sooner = finding.again;
         let again = self.answer(&identity, finding, &found).await?;
-        // Only after the answer says that it completed, since then nothing else does.
+        // Only after the answer says that it completed, since then nothing else does. What was added goes first, while
+        // it is on record.
+        let expired = expiry.jobs.iter().map(|job| &job.metadata);
+        self.extras.remove(&identity, &Inventory::of(expired)).await?;
         self.writer.delete_expired(&expiry).await?;
         Ok(again.into_iter().chain(sooner).chain(expiry.again).min().map(Action::requeue))
     }
@@ -105,12 +118,24 @@ impl Runtime {
 
     /// Builds and applies, and looks at what became of it.
     async fn project(&self, plan: &ValidPlan, found: &Dereferenced) -> Result<Finding, Error> {
-        let resources = build::build(plan, self.args.pod_security);
+        let mut resources = match build::build(plan, self.args.pod_security) {
+            Ok(resources) => resources,
+            Err(misfit) => return Ok(Finding::of(plan, Health::Failing(messages::misfit(&misfit).into()))),
+        };
+        let work = match self.prepare(plan, &resources, found).await? {
+            Survey::Go(work) => work,
+            Survey::Stop(health) => return Ok(Finding::of(plan, health)),
+        };
+        work.inventory().record(resources.main.metadata_mut());
         let outcome = apply::apply(&self.writer, &self.caches, plan, &resources, found).await?;
         let Applied { main, formers } = match outcome {
             Outcome::Applied(applied) => applied,
             Outcome::Refused(failing) => return Ok(Finding::of(plan, Health::Failing(failing))),
             Outcome::Waiting(underway) => return Ok(Finding::of(plan, Health::Underway(underway))),
+        };
+        let live = match self.extras.make(&plan.identity, work).await? {
+            Written::Done(live) => live,
+            Written::Refused(failing) => return Ok(Finding::of(plan, Health::Failing(failing))),
         };
         let seen = Seen { plan, main: &main, runs: &found.runs, pods: &found.pods, now: Timestamp::now() };
         let health = if found.has_completed(plan) { Health::Completed } else { observe(seen) };
@@ -124,7 +149,10 @@ impl Runtime {
             apply::prune(&self.writer, &resources, found).await?;
         }
         let serves = serves(seen, &health);
-        Ok(Finding { serves, again, ..Finding::of(plan, health) })
+        let look = self.extras.again(&plan.identity);
+        let again = again.into_iter().chain(look).min();
+        let routes = with_doors(resources.routes, &live);
+        Ok(Finding { serves, routes, again, ..Finding::of(plan, health) })
     }
 
     /// Asks for what no status says: why there is no instance although there should be one. When to look again, if it
@@ -143,6 +171,23 @@ impl Runtime {
         Ok((failing.unwrap_or(health), None))
     }
 
+    /// What is to be done about what the template adds, once what it no longer has was removed. What completed and was
+    /// removed has nothing left.
+    async fn prepare(
+        &self,
+        plan: &ValidPlan,
+        resources: &Resources,
+        found: &Dereferenced,
+    ) -> Result<Survey, Error> {
+        if found.has_completed(plan) {
+            return Ok(Survey::Go(Work::none()));
+        }
+        let mains = found.mains.all();
+        let ours = mains.iter().map(Main::metadata).filter(|it| stance(it, &plan.identity) == Stance::Ours);
+        let recorded = Inventory::of(ours);
+        Ok(self.extras.prepare(&plan.identity, &resources.extras, &recorded).await?)
+    }
+
     /// Says how the plan is doing, if there is anything to say and anybody who asks.
     async fn answer(
         &self,
@@ -151,14 +196,22 @@ impl Runtime {
         found: &Dereferenced,
     ) -> Result<Option<Duration>, Error> {
         let Some(exposure) = &found.exposure else { return Ok(None) };
-        let Finding { health, serves, ports, completed_run, again: _ } = finding;
+        let Finding { health, serves, ports, claim_urls, routes, completed_run, again: _ } = finding;
         let current = exposure.status.as_ref();
         let waited = self.waited(identity, &health);
         let verdict = match decide(health, Said::of(current, identity.generation), waited) {
             Decision::Say(verdict) => verdict,
             Decision::Wait(rest) => return Ok(Some(rest)),
         };
-        let exposures = answer::exposures(identity, &ports, &self.args.cluster_domain, serves);
+        let exposures = exposures(Sources {
+            identity,
+            ports: &ports,
+            claims: &claim_urls,
+            routes: &routes,
+            service: found.service.as_deref(),
+            cluster_domain: &self.args.cluster_domain,
+            running: serves,
+        });
         let status = answer::status(identity, &verdict, exposures, current, Timestamp::now());
         let completed_run = completed_run.or(status.completed_run.clone());
         self.say(exposure, &WorkloadExposureStatus { completed_run, ..status }).await?;
@@ -189,6 +242,10 @@ struct Finding {
     /// Whether the ports answer.
     serves: bool,
     ports: Vec<ValidPort>,
+    /// By the names of resources, the URLs that they give the Workload.
+    claim_urls: Vec<(String, String)>,
+    /// The ways in from outside, and whether each is open.
+    routes: Vec<(Route, bool)>,
     /// What has run to its end by now.
     completed_run: Option<String>,
     /// When to look again although nothing changes.
@@ -198,13 +255,33 @@ struct Finding {
 impl Finding {
     fn of(plan: &ValidPlan, health: Health) -> Self {
         let completed_run = (health == Health::Completed).then(|| plan.run.clone());
-        Self { health, serves: false, ports: plan.ports.clone(), completed_run, again: None }
+        let (ports, claim_urls) = (plan.ports.clone(), plan.claim_urls.clone());
+        Self { health, serves: false, ports, claim_urls, routes: Vec::new(), completed_run, again: None }
     }
 
     fn refused(problems: &[String]) -> Self {
         let health = Health::Failing(Failing::projection(messages::problems(problems)));
-        Self { health, serves: false, ports: Vec::new(), completed_run: None, again: None }
+        let (ports, claim_urls) = (Vec::new(), Vec::new());
+        Self {
+            health,
+            serves: false,
+            ports,
+            claim_urls,
+            routes: Vec::new(),
+            completed_run: None,
+            again: None,
+        }
     }
+}
+
+/// Which of `routes` are open, by the objects that make them.
+fn with_doors(routes: Vec<Route>, live: &[Live]) -> Vec<(Route, bool)> {
+    let is_open = |route: &Route| {
+        let place = route.extra.place();
+        live.iter().any(|(at, object)| *at == place && template::open(object))
+    };
+    let routes = routes.into_iter().map(|route| (is_open(&route), route));
+    routes.map(|(open, route)| (route, open)).collect()
 }
 
 #[async_trait::async_trait]

@@ -4,6 +4,7 @@
 //! Each reconcile goes through five steps, one module each: [`dereference`] reads caches, [`validate`], [`build`],
 //! [`observe`] and [`answer`] are pure, [`apply`] and [`update_status`] write. [`controller`] strings them together.
 
+pub mod addresses;
 pub mod answer;
 pub mod apply;
 mod args;
@@ -12,12 +13,14 @@ pub mod clock;
 pub mod controller;
 pub mod dereference;
 pub mod expansion;
+pub mod extras;
 #[cfg(test)]
 mod fixtures;
 pub mod join;
 pub mod main_object;
 pub mod messages;
 pub mod observe;
+pub mod template;
 pub mod tidy;
 pub mod update_status;
 pub mod validate;

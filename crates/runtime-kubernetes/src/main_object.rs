@@ -50,6 +50,16 @@ impl Main {
         }
     }
 
+    /// As [`Self::metadata`], to be changed.
+    pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::Deployment(object) => &mut Arc::make_mut(object).metadata,
+            Self::StatefulSet(object) => &mut Arc::make_mut(object).metadata,
+            Self::Job(object) => &mut Arc::make_mut(object).metadata,
+            Self::CronJob(object) => &mut Arc::make_mut(object).metadata,
+        }
+    }
+
     /// What its instances are made of.
     pub fn template(&self) -> Option<&PodTemplateSpec> {
         match self {
@@ -139,6 +149,11 @@ impl Mains {
             Kind::Job => self.job.clone().map(Main::Job),
             Kind::CronJob => self.cron_job.clone().map(Main::CronJob),
         }
+    }
+
+    /// All there are.
+    pub fn all(&self) -> Vec<Main> {
+        Kind::ALL.into_iter().filter_map(|(_, kind)| self.of(kind)).collect()
     }
 
     /// All but the one of `kind`.

@@ -6,12 +6,16 @@ mod plain;
 mod refusal;
 mod runs;
 
+use api_types::Reason;
+
 pub use invalid::invalid;
 pub use plain::plain;
 pub use refusal::{Refusal, refusal};
 pub use runs::{
     COMPLETED, NOT_RUN_YET, RUNS_TO_ITS_END, SCHEDULED, SUSPENDED, last_run_failed, run_failed, tried_again,
 };
+
+use crate::template::Misfit;
 
 /// Everything runs.
 pub const RUNNING: &str = "The workload runs.";
@@ -199,6 +203,27 @@ pub fn no_room(detail: &str) -> String {
         "The platform has no room for the workload at present: too little {}: ask for less in \
          spec.containers.*.resources, or ask your platform team for more.",
         lacking.join(" and ")
+    )
+}
+
+/// What the platform configured does not fit the Workload.
+pub fn misfit(misfit: &Misfit) -> Refusal {
+    let why = misfit.why.replace('`', "'");
+    Refusal {
+        reason: Reason::ProjectionError,
+        message: format!(
+            "The platform's profile does not fit the workload: ask your platform team to correct {} (`{}`).",
+            misfit.part,
+            why.trim_end_matches('.')
+        ),
+    }
+}
+
+/// The place of an object that the platform adds is taken.
+pub fn extra_taken(place: &str) -> String {
+    format!(
+        "The platform adds `{place}` to the workload, and something that was not made for it has that name in this \
+         namespace: rename the workload, or remove what has the name."
     )
 }
 

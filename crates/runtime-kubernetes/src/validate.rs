@@ -28,7 +28,10 @@ pub use self::{
     probes::{Check, ValidProbe},
     volumes::{Origin, ValidVolume},
 };
-use crate::values::{self, Kind, ProbeTimings, Values, Work};
+use crate::{
+    template,
+    values::{self, Kind, ProbeTimings, Values, Work},
+};
 
 /// The longest name of a Workload whose instances Kubernetes tells apart by labels that hold the name and more.
 const LONGEST_NAME: usize = 52;
@@ -108,6 +111,10 @@ pub struct ValidPlan {
     pub annotations: BTreeMap<String, String>,
     /// The image that joins files of text and secrets; known wherever there is such a file.
     pub joiner: Option<String>,
+    /// What the platform changes and adds.
+    pub template: template::Template,
+    /// Where resources of the Workload make it reachable from outside, by their names.
+    pub claim_urls: Vec<(String, String)>,
 }
 
 impl ValidPlan {
@@ -177,7 +184,7 @@ pub enum Value {
 pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Vec<String>> {
     let mut problems = template_problems(&plan.spec.template);
     let values = Values::read(&plan.spec.template.values, &mut problems);
-    problems.extend(not_served(&values));
+    let template = template::Template::read(&values, &identity, plan, &mut problems);
     problems.extend(too_long_a_name(&identity, values.work.kind()));
     if plan.spec.containers.is_empty() {
         problems.push("spec.containers: there is no container to run: add one.".into());
@@ -188,6 +195,7 @@ pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Ve
     let ports = plan.spec.service.as_ref().map(|service| ports::valid(&service.ports)).unwrap_or_default();
     let outputs_revision = outputs_revision(plan);
     let run = run::digest(&plan.spec);
+    let claim_urls = claim_urls(plan);
     let Values { work, service_account, .. } = values;
     if problems.is_empty() {
         let annotations = plan.spec.annotations.clone();
@@ -201,6 +209,8 @@ pub fn validate(identity: Identity, plan: &WorkloadPlan) -> Result<ValidPlan, Ve
             run,
             annotations,
             joiner: None,
+            template,
+            claim_urls,
         })
     } else {
         Err(problems)
@@ -217,20 +227,6 @@ fn template_problems(template: &Template) -> Vec<String> {
          your platform team to configure the backend without a template."
             .into(),
     ]
-}
-
-/// What this runtime reads and cannot do.
-fn not_served(values: &Values) -> Vec<String> {
-    let Values { service, ingress, gateway, patches, objects, .. } = values;
-    let given = [
-        ("service", service),
-        ("ingress", ingress),
-        ("gateway", gateway),
-        ("patches", patches),
-        ("objects", objects),
-    ];
-    let given = given.into_iter().filter(|(_, value)| value.is_some());
-    given.map(|(key, _)| values::problem(key, "this runtime cannot serve")).collect()
 }
 
 fn too_long_a_name(identity: &Identity, kind: Kind) -> Option<String> {
@@ -362,6 +358,11 @@ fn quantities(
 /// The quantity as the API server stores it, so that what is applied is what comes back.
 fn canonical<T: FromStr<Err = QuantityError> + Display>(text: &str) -> Result<Quantity, QuantityError> {
     text.parse::<T>().map(|quantity| Quantity(quantity.to_string()))
+}
+
+fn claim_urls(plan: &WorkloadPlan) -> Vec<(String, String)> {
+    let urls = plan.spec.claims.iter().filter_map(|claim| Some((claim.key.clone(), claim.url.clone()?)));
+    urls.collect()
 }
 
 fn outputs_revision(plan: &WorkloadPlan) -> Option<String> {

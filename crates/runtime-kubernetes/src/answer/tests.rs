@@ -148,36 +148,3 @@ fn the_answer_names_the_generation_of_the_plan_and_is_equal_when_said_again() {
     let later = Timestamp::from_second(99).unwrap();
     assert_eq!(status(&identity(), &verdict(Reason::Succeeded), Vec::new(), Some(&first), later), first);
 }
-
-#[test]
-fn urls_answer_inside_the_cluster() {
-    let port = |label: &str, port: i32, protocol: Protocol| ValidPort {
-        name: label.into(),
-        label: label.into(),
-        port,
-        target: 1,
-        protocol,
-    };
-    let ports = [
-        port("web", 80, Protocol::Tcp),
-        port("8080", 8080, Protocol::Tcp),
-        port("dns", 53, Protocol::Udp),
-        port("secure", 443, Protocol::Tcp),
-        port("https", 8443, Protocol::Tcp),
-        port("httpsish", 81, Protocol::Tcp),
-    ];
-    let exposures = exposures(&identity(), &ports, "example.org", true);
-    let urls: Vec<_> =
-        exposures.iter().map(|exposure| (exposure.name.as_str(), exposure.url.as_str())).collect();
-    assert_eq!(
-        urls,
-        [
-            ("web", "http://hello.team-a.svc.example.org"),
-            ("8080", "http://hello.team-a.svc.example.org:8080"),
-            ("secure", "https://hello.team-a.svc.example.org"),
-            ("https", "https://hello.team-a.svc.example.org:8443"),
-            ("httpsish", "http://hello.team-a.svc.example.org:81"),
-        ]
-    );
-    assert!(exposures.iter().all(|exposure| exposure.ready && exposure.scope == ExposureScope::Cluster));
-}

@@ -82,8 +82,14 @@ pub async fn prune(writer: &Writer, resources: &Resources, found: &Dereferenced)
     if found.pods.iter().any(earlier_pod) || found.runs.iter().chain(&found.mains.job).any(earlier_run) {
         return Ok(());
     }
-    let wanted =
-        |known: &Arc<Known>| resources.config_maps.iter().any(|it| it.name_any() == known.name_any());
+    // What the template adds has an inventory of its own.
+    let added = |name: &str| {
+        resources.extras.iter().any(|it| it.place().to_string() == format!("v1/ConfigMap/{name}"))
+    };
+    let wanted = |known: &Arc<Known>| {
+        let name = known.name_any();
+        resources.config_maps.iter().any(|it| it.name_any() == name) || added(&name)
+    };
     for known in found.config_maps.iter().filter(|known| !wanted(known)) {
         writer.applier.delete(&**known).await.map_err(|source| Error::new::<ConfigMap>("delete", source))?;
     }

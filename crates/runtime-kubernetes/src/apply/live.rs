@@ -28,7 +28,7 @@ pub(super) struct Live {
 
 /// Whose an object is that has a name that the plan needs, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stance {
+pub(crate) enum Stance {
     /// Nobody's, or this plan's.
     Ours,
     /// It is being deleted, or belongs to an earlier plan of the name and will be.
@@ -105,7 +105,8 @@ fn ours<K: Resource>(live: Option<Arc<K>>, identity: &Identity) -> Option<Arc<K>
 }
 
 /// Whose `live` is.
-pub(super) fn stance(live: &ObjectMeta, identity: &Identity) -> Stance {
+/// Whose the object of this metadata is.
+pub(crate) fn stance(live: &ObjectMeta, identity: &Identity) -> Stance {
     let plan = identity.owner_reference();
     let mut owners = live.owner_references.iter().flatten();
     match owners.find(|owner| owner.kind == plan.kind && owner.name == plan.name) {

@@ -2,9 +2,9 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use controller_kit::{Applied, Applier, Cache};
+use controller_kit::{Applied, Applier, Cache, Created};
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
-use kube::{Api, Client, Resource, ResourceExt as _, api::ListParams};
+use kube::{Api, Client, Resource, ResourceExt as _, api::ListParams, core::Status};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
@@ -119,13 +119,33 @@ impl Writer {
     where
         K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned,
     {
-        match self.applier.apply(desired.clone(), live.as_deref()).await {
-            Ok(Applied::Unchanged) => Ok(live.unwrap_or_else(|| Arc::new(desired.clone()))),
+        let Some(live) = live else { return self.create(desired, cache).await };
+        match self.applier.apply(desired.clone(), Some(&*live)).await {
+            Ok(Applied::Unchanged) => Ok(live),
             Ok(Applied::Written(written)) => {
                 cache.record(written.clone());
                 Ok(Arc::new(written))
             }
             Err(source) => Err(Error::new::<K>("apply", source)),
+        }
+    }
+
+    /// What somebody made under the name since this controller looked is none of its business: the next attempt looks
+    /// again.
+    async fn create<K>(&self, desired: &K, cache: &Cache<K>) -> Result<Arc<K>, Error>
+    where
+        K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned,
+    {
+        match self.applier.create(desired.clone()).await {
+            Ok(Created::Written(written)) => {
+                cache.record(written.clone());
+                Ok(Arc::new(written))
+            }
+            Ok(Created::InTheWay) => {
+                let status = Status::failure("somebody made it a moment ago", "AlreadyExists").with_code(409);
+                Err(Error::new::<K>("create", kube::Error::Api(status.boxed())))
+            }
+            Err(source) => Err(Error::new::<K>("create", source)),
         }
     }
 

@@ -3,7 +3,7 @@
 use api_types::Protocol;
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
-    apimachinery::pkg::util::intstr::IntOrString,
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 
 use super::{governing_name, metadata, selector};
@@ -14,10 +14,12 @@ use crate::{
 
 /// Absent where the plan has no port.
 pub(super) fn build(plan: &ValidPlan) -> Option<Service> {
+    let asked = &plan.template.service;
+    let annotations = Some(asked.annotations.clone()).filter(|annotations| !annotations.is_empty());
     (!plan.ports.is_empty()).then(|| Service {
-        metadata: metadata(&plan.identity),
+        metadata: ObjectMeta { annotations, ..metadata(&plan.identity) },
         spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".into()),
+            type_: Some(asked.type_.name().into()),
             selector: Some(selector(&plan.identity)),
             ports: Some(plan.ports.iter().map(port).collect()),
             ..ServiceSpec::default()

@@ -8,7 +8,7 @@ use crate::{
 
 fn built(yaml: &str, security: PodSecurity) -> Resources {
     let plan = plan(yaml);
-    build(&validate(Identity::of(&plan).unwrap(), &plan).unwrap(), security)
+    build(&validate(Identity::of(&plan).unwrap(), &plan).unwrap(), security).unwrap()
 }
 
 const RICH: &str = include_str!("../../fixtures/plan.yaml");
@@ -234,4 +234,49 @@ fn spec_without_template(mut object: Json) -> Json {
         }
     }
     object
+}
+
+/// The examples of the page for platform teams, as `template.values`.
+fn examples() -> Vec<Json> {
+    let page = include_str!("../../../../docs/runtime-kubernetes.md");
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let values = blocks.map(parse::<Json>);
+    values
+        .filter(|it| {
+            ["patches", "objects", "service", "ingress", "gateway"].iter().any(|key| it.get(key).is_some())
+        })
+        .collect()
+}
+
+#[test]
+fn every_example_of_the_page_for_platform_teams_fits() {
+    let examples = examples();
+    assert!(examples.len() >= 7, "{examples:?}");
+    let plan = web("  service: {ports: [{port: 80, name: web}]}\n");
+    let without = built(&plan, PodSecurity::Baseline);
+    for example in examples {
+        let mut plan = crate::fixtures::plan(&plan);
+        plan.spec.template.values = serde_json::from_value(example.clone()).unwrap();
+        let valid = validate(Identity::of(&plan).unwrap(), &plan).unwrap();
+        let built =
+            build(&valid, PodSecurity::Baseline).unwrap_or_else(|misfit| panic!("{misfit} in {example}"));
+        assert_ne!(built, without, "{example}");
+    }
+}
+
+#[test]
+fn patches_are_part_of_what_instances_are_told_apart_by() {
+    let with = |patch: &str| {
+        let plan = web("").replace(
+            "{kind: manifests}",
+            &format!(
+                "{{kind: manifests, values: {{patches: [{{target: {{kind: Deployment}}, merge: {patch}}}]}}}}"
+            ),
+        );
+        hash(&plan)
+    };
+    let none = with("{}");
+    assert_eq!(none, hash(&web("")));
+    assert_ne!(with("{spec: {template: {spec: {priorityClassName: high}}}}"), none);
+    assert_eq!(with("{spec: {minReadySeconds: 5}}"), none);
 }

@@ -22,6 +22,17 @@ use crate::{
     messages::{NAME_TAKEN, RUNNING},
 };
 
+mod template;
+
+/// The kinds that templates may add.
+const GRANTED: [&str; 5] = [
+    "v1/ConfigMap",
+    "apps/v1/Deployment",
+    "policy/v1/PodDisruptionBudget",
+    "networking.k8s.io/v1/Ingress",
+    "gateway.networking.k8s.io/v1/HTTPRoute",
+];
+
 /// A namespace with one plan, and what a runtime sees and does there.
 pub(super) struct Cluster {
     pub(super) server: TestApiServer,
@@ -50,6 +61,7 @@ impl Cluster {
             cluster_domain: "cluster.local".into(),
             pod_security: PodSecurity::Baseline,
             image: Some("runtime:1".into()),
+            allowed_kinds: GRANTED.iter().map(|kind| kind.parse().unwrap()).collect(),
         };
         let caches = Caches {
             deployments: self.ours(),

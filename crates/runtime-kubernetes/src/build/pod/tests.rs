@@ -19,7 +19,7 @@ fn valid(yaml: &str) -> ValidPlan {
 }
 
 fn built(yaml: &str) -> Resources {
-    build(&valid(yaml), PodSecurity::Restricted)
+    build(&valid(yaml), PodSecurity::Restricted).unwrap()
 }
 
 fn template(yaml: &str) -> PodTemplateSpec {
