@@ -33,7 +33,7 @@ charts-test: ## Tests the charts; with TEST_KUBECONFIG=<file> also against that 
 	@hack/test/with-tools.sh charts/test.sh
 
 e2e: ## Runs the end-to-end tests on the cluster that the demo has started
-	@hack/test/on-cluster.sh cargo test --locked --package e2e
+	@hack/test/e2e.sh
 
 bench: ## Measures the controllers against writers that do not think; FLAGS=… as score-bench --help says
 	@hack/bench/bench.sh $(FLAGS)

@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod audit;
+pub mod busybox;
 pub mod cluster;
 pub mod controllers;
 pub mod guide;
