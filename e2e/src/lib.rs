@@ -18,6 +18,7 @@ pub mod kubectl;
 pub mod lock;
 pub mod namespace;
 pub mod node;
+pub mod platform;
 pub mod promises;
 pub mod sample;
 pub mod secrets;

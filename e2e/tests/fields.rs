@@ -1,8 +1,9 @@
 //! The effect of each field of the Score specification, seen from inside the running container.
 
 use anyhow::{Context as _, ensure};
-use api_types::{ConditionType, Reason};
+use api_types::{ConditionType, Reason, Workload};
 use e2e::busybox::workload;
+use e2e::wait::{PATIENCE, until_there};
 use e2e::{Context, Result, namespace, sample, with_namespace};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, Secret, Service};
@@ -38,7 +39,7 @@ async fn command_args_and_variables_are_those_of_the_process() -> Result {
     main:
       image: BUSYBOX
       command: [/bin/busybox, sh]
-      args: [-c, "echo $0 $1 > /tmp/args; exec /bin/busybox sleep 86400", "$(HOME)", "${metadata.team.name}"]
+      args: [-c, "echo $0 $1 > /dev/shm/args; exec /bin/busybox sleep 86400", "$(HOME)", "${metadata.team.name}"]
       variables:
         PLAIN: "a  b\n'c'"
         EMPTY: ""
@@ -59,7 +60,7 @@ async fn command_args_and_variables_are_those_of_the_process() -> Result {
             ensure!(environment.contains(expected), "{expected:?} is not in {environment:?}");
         }
         // Placeholders are expanded in variables, and not in args.
-        let args = context.busybox("it", "main", &["cat", "/tmp/args"]).await?;
+        let args = context.busybox("it", "main", &["cat", "/dev/shm/args"]).await?;
         ensure!(args == "$(HOME) ${metadata.team.name}\n", "{args:?}");
         Ok(())
     })
@@ -192,14 +193,14 @@ async fn a_container_gets_requests_only_while_its_readiness_probe_passes() -> Re
     main:
       image: BUSYBOX
       command: SLEEP
-      readinessProbe: {exec: {command: [/bin/busybox, test, -e, /tmp/open]}}
+      readinessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/open]}}
 "#;
         context.apply(&workload("it", spec)).await?;
-        let told =
-            context.wait_condition("it", ConditionType::Ready, "False", Reason::RuntimeProvisioning).await?;
-        let message = namespace::message(&told, ConditionType::Ready);
-        ensure!(message.contains("spec.containers.main.readinessProbe"), "{message}");
-        context.busybox("it", "main", &["touch", "/tmp/open"]).await?;
+        let is_told = |it: &Workload| {
+            namespace::message(it, ConditionType::Ready).contains("spec.containers.main.readinessProbe")
+        };
+        until_there(&context.api(), "it", "told about its probe", PATIENCE, is_told).await?;
+        context.busybox("it", "main", &["touch", "/dev/shm/open"]).await?;
         context.wait_ready("it").await.map(drop)
     })
     .await
@@ -214,15 +215,15 @@ async fn a_container_is_restarted_when_its_liveness_probe_fails() -> Result {
   containers:
     main:
       image: BUSYBOX
-      command: [/bin/busybox, sh, -c, "touch /tmp/alive; exec /bin/busybox sleep 86400"]
-      livenessProbe: {exec: {command: [/bin/busybox, test, -e, /tmp/alive]}}
+      command: [/bin/busybox, sh, -c, "touch /dev/shm/alive; exec /bin/busybox sleep 86400"]
+      livenessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/alive]}}
 "#,
         )
         .await?;
-        context.busybox("it", "main", &["rm", "/tmp/alive"]).await?;
+        context.busybox("it", "main", &["rm", "/dev/shm/alive"]).await?;
         let name = pod(&context).await?.name_any();
         let restarted = |pod: &Pod| status(pod, "main").is_ok_and(|status| status.restart_count > 0);
-        e2e::wait::until_there(&context.api(), &name, "restarted", e2e::wait::PATIENCE, restarted).await?;
+        until_there(&context.api(), &name, "restarted", PATIENCE, restarted).await?;
         context.wait_ready("it").await.map(drop)
     })
     .await
@@ -232,14 +233,25 @@ async fn a_container_is_restarted_when_its_liveness_probe_fails() -> Result {
 async fn http_probes_send_their_headers_to_their_path_and_port() -> Result {
     with_namespace("http-probe", async |context: Context| {
         // The server answers only to the header that the probe sends.
-        let serve = r#"mkdir -p /tmp/www/cgi-bin; printf '#!/bin/busybox sh\n[ "$HTTP_X_ASKS" = probe ] && echo "Status: 200 OK" || echo "Status: 500 No"\necho\n' > /tmp/www/cgi-bin/ask; chmod 755 /tmp/www/cgi-bin/ask; exec /bin/busybox httpd -f -p 8081 -h /tmp/www"#;
         ready(
             &context,
-            &format!(
-                "  containers:\n    main:\n      image: BUSYBOX\n      command: [/bin/busybox, sh, -c, {}]\n      \
-                 readinessProbe: {{httpGet: {{path: /cgi-bin/ask, port: 8081, httpHeaders: [{{name: X-Asks, value: probe}}]}}}}\n",
-                serde_json::to_string(serve)?
-            ),
+            r#"
+  containers:
+    main:
+      image: BUSYBOX
+      command: [/bin/busybox, nc, -ll, -p, "8081", -e, /bin/busybox, sh, /answer]
+      files:
+        /answer:
+          noExpand: true
+          content: |
+            read -r method path version
+            status="404 Not Found"
+            while read -r name value && [ -n "$value" ]; do
+              [ "$path $name $value" = "$(printf '/ask X-Asks: probe\r')" ] && status="200 OK"
+            done
+            printf 'HTTP/1.0 %s\r\n\r\n' "$status"
+      readinessProbe: {httpGet: {path: /ask, port: 8081, httpHeaders: [{name: X-Asks, value: probe}]}}
+"#,
         )
         .await
     })
@@ -273,8 +285,8 @@ async fn containers_start_in_the_order_that_before_demands() -> Result {
       before: {cache: {ready: complete}}
     cache:
       image: BUSYBOX
-      command: [/bin/busybox, sh, -c, "sleep 3; touch /tmp/warm; exec /bin/busybox sleep 86400"]
-      readinessProbe: {exec: {command: [/bin/busybox, test, -e, /tmp/warm]}}
+      command: [/bin/busybox, sh, -c, "sleep 3; touch /dev/shm/warm; exec /bin/busybox sleep 86400"]
+      readinessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/warm]}}
       before: {web: {ready: healthy}}
     agent:
       image: BUSYBOX
@@ -327,7 +339,7 @@ async fn annotations_reach_what_runs_and_containers_share_one_network() -> Resul
         let spec = r#"
   containers:
     main: {image: BUSYBOX, command: SLEEP, variables: {OWNER: '${metadata.annotations.example\.com/owner}'}}
-    server: {image: BUSYBOX, command: [/bin/busybox, nc, -lk, -p, "8099", -e, /bin/busybox, echo, shared]}
+    server: {image: BUSYBOX, command: [/bin/busybox, nc, -ll, -p, "8099", -e, /bin/busybox, echo, shared]}
 "#;
         let annotated = workload("it", spec).replace(
             "{name: it}",
@@ -352,7 +364,7 @@ async fn annotations_reach_what_runs_and_containers_share_one_network() -> Resul
 async fn ports_keep_their_names_and_lead_to_their_targets() -> Result {
     with_namespace("ports", async |context: Context| {
         let long = "a-port-with-a-name-that-is-as-long-as-the-specification-allows1";
-        let serve = r#"mkdir /tmp/www; echo here > /tmp/www/index.html; exec /bin/busybox httpd -f -p 8081 -h /tmp/www"#;
+        let serve = r#"mkdir /dev/shm/www; echo here > /dev/shm/www/index.html; exec /bin/busybox httpd -f -p 8081 -h /dev/shm/www"#;
         ready(
             &context,
             &format!(

@@ -1,0 +1,67 @@
+//! The platform's side: its configuration and its policies, in place for as long as a test runs.
+//!
+//! Both concern every Workload of the cluster, so a test that uses them runs [`alone`](crate::alone).
+
+use api_types::GROUP;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch};
+use kube::core::{ApiResource, GroupVersionKind};
+
+use crate::{Context, Result, apply, controllers};
+
+/// Where the orchestrator looks for its configuration.
+const CONFIG: &str = "orchestrator-config";
+
+/// Puts a configuration in place; `spec` is YAML at the indentation of the fields of `spec`.
+///
+/// # Errors
+/// The API server refuses it.
+pub async fn configure(context: &Context, version: &str, spec: &str) -> Result<ConfigMap> {
+    let document = format!(
+        "apiVersion: score.dev/v1b1\nkind: OrchestratorConfig\nmetadata: {{name: e2e, version: {version}}}\nspec:\n{spec}"
+    );
+    let object = serde_json::from_value(serde_json::json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG}, "data": {"config.yaml": document},
+    }))?;
+    let patch: Patch<ConfigMap> = Patch::Apply(object);
+    Ok(configs(context).patch(CONFIG, &apply::params(), &patch).await?)
+}
+
+/// Runs a test, and removes the configuration after it, whatever comes of it.
+///
+/// # Errors
+/// The test's, or that the configuration cannot be removed.
+pub async fn configured(context: &Context, test: impl Future<Output = Result>) -> Result {
+    let outcome = test.await;
+    let removed = configs(context).delete(CONFIG, &DeleteParams::default()).await;
+    outcome.and(removed.map(drop).map_err(Into::into))
+}
+
+/// The ConfigMaps of the controllers' namespace.
+pub fn configs(context: &Context) -> Api<ConfigMap> {
+    Api::namespaced(context.client.clone(), controllers::NAMESPACE)
+}
+
+/// The PlatformPolicies of the cluster.
+pub fn policies(context: &Context) -> Api<DynamicObject> {
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, api_types::VERSION, "PlatformPolicy"));
+    let kind = ApiResource { plural: "platformpolicies".to_owned(), ..kind };
+    Api::all_with(context.client.clone(), &kind)
+}
+
+/// Runs a test with a policy for its namespace alone, `spec` is YAML at the indentation of the fields of `spec`; the
+/// policy has the name of the namespace and is removed after it, whatever comes of it.
+///
+/// # Errors
+/// The API server refuses it, the test's, or that the policy cannot be removed.
+pub async fn with_policy(context: &Context, spec: &str, test: impl Future<Output = Result>) -> Result {
+    let name = &context.namespace;
+    let policy: DynamicObject = serde_yaml_ng::from_str(&format!(
+        "apiVersion: score.dev/v1b1\nkind: PlatformPolicy\nmetadata: {{name: {name}}}\nspec:\n  \
+         namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}\n{spec}"
+    ))?;
+    policies(context).patch(name, &apply::params(), &Patch::Apply(&policy)).await?;
+    let outcome = test.await;
+    let removed = policies(context).delete(name, &DeleteParams::default()).await;
+    outcome.and(removed.map(drop).map_err(Into::into))
+}
