@@ -41,5 +41,5 @@ pub use kit::Kit;
 pub use run::{Definition, RunError, run};
 pub use shutdown::Shutdown;
 pub use telemetry::{TelemetryError, TelemetryGuard};
-pub use trace::{current_traceparent, reconcile_span};
+pub use trace::{current_traceparent, reconcile_in, reconcile_span};
 pub use watch::watch;

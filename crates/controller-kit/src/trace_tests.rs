@@ -83,3 +83,18 @@ fn there_is_no_traceparent_without_traces() {
     assert_eq!(current_traceparent(), None);
     reconcile_span("score-test", &object(None)).in_scope(|| assert_eq!(current_traceparent(), None));
 }
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("failed to write")]
+    Write(#[source] std::io::Error),
+    #[error(transparent)]
+    Same(Box<Failure>),
+}
+
+#[test]
+fn a_failure_is_told_with_everything_that_caused_it_and_nothing_twice() {
+    let cause = std::io::Error::other("the server says no");
+    let failure = Failure::Same(Box::new(Failure::Write(cause)));
+    assert_eq!(causes(&failure), "failed to write: the server says no");
+}

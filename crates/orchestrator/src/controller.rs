@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api_types::{Reason, Workload, WorkloadExposure, WorkloadPlan, metadata::ANNOTATION_TRACEPARENT};
 use async_trait::async_trait;
-use controller_kit::{Applier, CacheClosed, Kit, reconcile_span};
+use controller_kit::{Applier, CacheClosed, Kit, reconcile_in, reconcile_span};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_controller::{Context, Controller, TraceMetadata};
@@ -13,7 +13,7 @@ use kube::{
     runtime::{controller::Action, watcher},
 };
 use tokio::sync::Notify;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
 use crate::{
     DEFINITION,
@@ -92,7 +92,7 @@ impl Orchestrator {
         };
         let world = dereference(&self.caches, workload, now);
         let span = span(workload, &world);
-        self.settle(workload, &platform, world, trace).instrument(span).await
+        reconcile_in(span, self.settle(workload, &platform, world, trace)).await
     }
 
     async fn settle(

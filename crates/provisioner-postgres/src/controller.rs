@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use api_types::{ResourceClaim, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
-use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_span};
+use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_span};
 use k8s_controller::{Context, TraceMetadata};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::{
     Client, Resource, ResourceExt as _,
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
-use tracing::Instrument as _;
 
 use crate::{
     Args, NAME,
@@ -155,7 +154,7 @@ impl Context for Provisioner {
         // The loop's own store may be older than what this process wrote last.
         let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
         let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
-        let retry = self.reconcile(&newest).instrument(reconcile_span(NAME, &*newest)).await?;
+        let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
         let pause = self.retries.pause(&newest.uid().unwrap_or_default(), retry);
         Ok(Some(pause.map_or_else(Action::await_change, Action::requeue)))
     }

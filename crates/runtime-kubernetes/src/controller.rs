@@ -6,7 +6,7 @@ use std::{
 };
 
 use api_types::{WorkloadExposure, WorkloadExposureStatus, WorkloadPlan, metadata::LABEL_MANAGED_BY};
-use controller_kit::{Cache, Kit, reconcile_span};
+use controller_kit::{Cache, Kit, reconcile_in, reconcile_span};
 use futures::{TryStreamExt as _, future::ready};
 use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata};
@@ -16,7 +16,6 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
-use tracing::Instrument as _;
 
 use crate::{
     FIELD_MANAGER, RuntimeArgs,
@@ -295,7 +294,7 @@ impl Context for Runtime {
         plan: &WorkloadPlan,
         _: &mut TraceMetadata,
     ) -> Result<Option<Action>, Error> {
-        self.reconcile(plan).instrument(reconcile_span(FIELD_MANAGER, plan)).await
+        reconcile_in(reconcile_span(FIELD_MANAGER, plan), self.reconcile(plan)).await
     }
 }
 
