@@ -28,10 +28,11 @@ pub mod sharing;
 pub mod status;
 pub mod update_status;
 pub mod validate;
+pub mod validator;
 
 use controller_kit::{Definition, Kit, KitArgs};
 
-use crate::{config_source::ConfigArgs, controller::Orchestrator};
+use crate::{config_source::ConfigArgs, controller::Orchestrator, validator::ValidateArgs};
 
 /// Name, lease, reporter and field manager of the orchestrator, and the kinds that it needs.
 pub const DEFINITION: Definition = Definition {
@@ -50,14 +51,24 @@ pub const DEFINITION: Definition = Definition {
 ///
 /// Every flag can also be given as the environment variable that is named beside it.
 #[derive(clap::Parser, Clone, Debug)]
-#[command(name = DEFINITION.name, version)]
+#[command(name = DEFINITION.name, version, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do instead of running the controller.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// What every controller takes.
     #[command(flatten)]
     pub kit: KitArgs,
     /// Where the platform's configuration is.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+/// What to do instead of running the controller.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Checks a configuration, policies and Workloads without a cluster.
+    Validate(ValidateArgs),
 }
 
 /// Runs the controller until shutdown.

@@ -20,7 +20,7 @@ impl Schema {
     pub(crate) fn read(node: &Node<'_>, errors: &mut Errors) -> Option<Self> {
         node.object(errors)?;
         let message = |error: ValidationError<'_>| {
-            let place = path_of(&FieldPath::root("").to_string(), error.instance_path().as_str());
+            let place = path_of("", node.value, error.instance_path().as_str());
             format!("is no JSON schema: {error} (at {})", if place.is_empty() { "its root" } else { &place })
         };
         let validator = errors.keep(jsonschema::validator_for(node.value).map_err(message), &node.path)?;
@@ -37,7 +37,7 @@ impl Schema {
     ) -> Vec<FieldError> {
         let judged = self.validator.iter_errors(value).filter(|error| !is_open(error.instance()));
         let located = judged.map(|error| FieldError {
-            path: path_of(&path.to_string(), error.instance_path().as_str()),
+            path: path_of(&path.to_string(), value, error.instance_path().as_str()),
             message: format!("{error}: correct it"),
         });
         located.collect()
@@ -50,17 +50,20 @@ impl Schema {
     }
 }
 
-/// The path of what a JSON pointer leads to from `root`.
-pub(crate) fn path_of(root: &str, pointer: &str) -> String {
-    let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
-    let path = parts.fold(None, |path: Option<FieldPath>, part| {
-        let around = path.unwrap_or_else(|| FieldPath::root(root));
-        Some(match part.parse::<usize>() {
-            Ok(index) => around.index(index),
-            Err(_) if around.to_string().is_empty() => FieldPath::root(&part),
-            Err(_) => around.key(&part),
-        })
-    });
+/// The path of what a JSON pointer leads to in `value`, which stands at `root` (empty for a document as a whole).
+pub fn path_of(root: &str, value: &Value, pointer: &str) -> String {
+    let (mut path, mut value) = ((!root.is_empty()).then(|| FieldPath::root(root)), Some(value));
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        let index = value.and_then(Value::as_array).and_then(|_| part.parse::<usize>().ok());
+        path = Some(match (path, index) {
+            (Some(path), Some(index)) => path.index(index),
+            (None, Some(index)) => FieldPath::root("").index(index),
+            (Some(path), None) => path.key(&part),
+            (None, None) => FieldPath::root(&part),
+        });
+        value = value.and_then(|value| index.map_or_else(|| value.get(&part), |index| value.get(index)));
+    }
     path.map_or_else(|| root.to_owned(), |path| path.to_string())
 }
 

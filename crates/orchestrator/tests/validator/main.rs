@@ -1,0 +1,199 @@
+//! The validator, and that it says what the API server and the controller say.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use api_types::Workload;
+use clap::Parser as _;
+use controller_kit::{Applier, Cache, testing::TestApiServer};
+use jiff::Timestamp;
+use k8s_controller::TraceMetadata;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{api::ObjectMeta, core::PartialObjectMetaExt as _};
+use orchestrator::{
+    Args, Command, DEFINITION,
+    caches::Caches,
+    controller::Orchestrator,
+    governance::Governance,
+    validator::{Found, Report, check, validate},
+};
+use platform::config::BUILTIN;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// The file of a test.
+fn path(name: &str) -> String {
+    format!("{}/tests/validator/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What `score-orchestrator validate` prints, with the folder left out, and whether everything is valid.
+fn run(arguments: &[&str]) -> (String, bool) {
+    let args = Args::parse_from([&["score-orchestrator", "validate"], arguments].concat());
+    let Some(Command::Validate(args)) = args.command else { panic!("another command") };
+    let mut output = Vec::new();
+    let valid = validate(&args, &mut output).unwrap();
+    (String::from_utf8(output).unwrap().replace(&path(""), ""), valid)
+}
+
+#[test]
+fn everything_is_told_with_file_and_line_and_what_a_valid_workload_gets() {
+    let (printed, valid) = run(&[
+        "--config",
+        &path("config.yaml"),
+        "--policy",
+        &path("policy.yaml"),
+        "--namespace-labels",
+        "env=prod",
+        &path("workloads.yaml"),
+    ]);
+    let file = path("report.txt");
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        std::fs::write(&file, &printed).unwrap();
+    }
+    assert_eq!(printed, std::fs::read_to_string(file).unwrap());
+    assert!(!valid);
+}
+
+#[test]
+fn valid_files_are_valid_and_the_builtin_configuration_serves_where_none_is_named() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples/node-postgres/workload.yaml");
+    let (printed, valid) = run(&[example]);
+    assert!(valid, "{printed}");
+    assert!(printed.contains("runs on backend `kubernetes` of runtime class `kubernetes`"), "{printed}");
+    assert!(printed.contains("resource `db` comes from `provisioner-postgres`"), "{printed}");
+}
+
+#[test]
+fn a_configuration_that_is_not_valid_is_told_line_by_line() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples/hello/workload.yaml");
+    let (printed, valid) = run(&["--config", example]);
+    assert!(
+        !valid && printed.contains("workload.yaml:4: error: kind: must be `OrchestratorConfig`"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn without_a_subcommand_the_controller_runs() {
+    assert!(Args::parse_from(["score-orchestrator", "--concurrency", "3"]).command.is_none());
+}
+
+fn report_on(workload: &Value) -> Report {
+    check(None, &[], &[Found::new("w.yaml", workload.to_string())], BTreeMap::new())
+}
+
+/// What the controller says in the status, on the same platform.
+async fn told_by_controller(workload: &Value) -> String {
+    let server = TestApiServer::new();
+    let mut workload: Workload = serde_json::from_value(workload.clone()).unwrap();
+    let metadata = &mut workload.metadata;
+    (metadata.namespace, metadata.uid, metadata.generation) =
+        (Some("default".into()), Some("u".into()), Some(1));
+    let workload: Workload = server.insert(workload);
+    let namespace = ObjectMeta { name: Some("default".into()), ..ObjectMeta::default() };
+    let governance = Governance {
+        config: watch::channel(Some(Arc::new(BUILTIN.parse().unwrap()))).1,
+        policies: Cache::from_objects([]),
+        namespaces: Cache::from_objects([namespace.into_response_partial::<Namespace>()]),
+    };
+    let none = || Cache::from_objects([]);
+    let caches = Caches::new(
+        Cache::from_objects(server.list()),
+        none(),
+        Cache::from_objects([]),
+        Cache::from_objects([]),
+    );
+    let orchestrator =
+        Orchestrator::reading(caches, governance, Applier::new(server.client(), DEFINITION.name));
+    orchestrator.reconcile(&workload, Timestamp::UNIX_EPOCH, &TraceMetadata::default()).await.unwrap();
+    let name = workload.metadata.name.unwrap();
+    let status = server.get::<Workload>("default", &name).unwrap().status.unwrap();
+    let message = |type_| {
+        let found = conditions::find(&status.conditions, type_).unwrap();
+        (found.status == "False").then(|| (found.reason.clone(), found.message.clone()))
+    };
+    match (message("InputsValid"), message("RuntimeReady")) {
+        (Some((_, message)), _) => message,
+        (None, Some((reason, message))) if reason == "RuntimeSelecting" => message,
+        _ => String::new(),
+    }
+}
+
+/// The API server writes the keys of maps in brackets.
+fn as_one(path: &str) -> String {
+    path.replace(['[', '"'], ".").replace(']', "").replace("..", ".")
+}
+
+/// One of the cases that the end-to-end tests apply to a real API server.
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    refused: String,
+    field: String,
+    #[serde(default)]
+    says: String,
+    patch: Value,
+}
+
+impl Case {
+    fn workload(&self) -> Value {
+        let mut spec = json!({"containers": {"main": {"image": "localhost/score/sample-app:dev"}}});
+        json_patch::merge(&mut spec, &self.patch);
+        json!({"apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": {"name": self.case}, "spec": spec})
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e/tests/fixtures/invalid");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let yaml = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    yaml.flat_map(|path| {
+        serde_yaml_ng::from_str::<Vec<Case>>(&std::fs::read_to_string(path).unwrap()).unwrap()
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn the_verdict_on_every_invalid_workload_is_that_of_the_api_server_and_the_controller() {
+    let (mut wrong, cases) = (Vec::new(), cases());
+    assert!(cases.len() >= 40);
+    for case in cases {
+        let (workload, of_status) = (case.workload(), case.refused == "status");
+        let report = report_on(&workload);
+        let errors: Vec<String> = report.errors().map(str::to_owned).collect();
+        let all = errors.join("; ");
+        if !as_one(&all).contains(&as_one(&case.field)) || !all.contains(&case.says) {
+            wrong.push(format!("{}: {} and {:?} are not told: {all}", case.case, case.field, case.says));
+        }
+        if of_status {
+            let told = told_by_controller(&workload).await;
+            if told != all {
+                wrong.push(format!("{}: the controller says {told:?}, the validator {all:?}", case.case));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{:#?}", wrong);
+}
+
+#[tokio::test]
+async fn the_verdict_on_annotations_and_profiles_is_that_of_the_controller() {
+    for (metadata, spec) in [
+        (json!({"annotations": {"score.dev/replica": "1", "score.dev/kind": "CronJob"}}), json!({})),
+        (json!({"annotations": {"score.dev/schedule": "* * * * *"}}), json!({})),
+        (json!({"annotations": {"score.dev/service-account": "web"}}), json!({})),
+        (json!({"annotations": {"score.dev/requirements": "gpu"}}), json!({})),
+        (json!({}), json!({"profile": "batch"})),
+        (json!({"annotations": {"score.dev/replicas": "3"}}), json!({})),
+    ] {
+        let mut workload = json!({
+            "apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": {"name": "web"},
+            "spec": {"containers": {"main": {"image": "registry.example.com/web:1"}}},
+        });
+        json_patch::merge(&mut workload["metadata"], &metadata);
+        json_patch::merge(&mut workload["spec"], &spec);
+        let validator = report_on(&workload).errors().collect::<Vec<_>>().join("; ");
+        assert_eq!(told_by_controller(&workload).await, validator);
+    }
+}
