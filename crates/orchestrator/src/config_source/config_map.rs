@@ -1,5 +1,5 @@
 //! The configuration in a ConfigMap. The last good document is kept in a second one, so that it outlives the process
-//! (docs/adr/0010-configuration.md).
+//! (docs/adr/0011-last-good-configuration.md).
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -65,6 +65,51 @@ fn valid_files_are_valid_and_the_builtin_configuration_serves_where_none_is_name
     assert!(printed.contains("resource `db` comes from `provisioner-postgres`"), "{printed}");
 }
 
+/// A file of the examples for platform teams.
+fn example(name: &str) -> String {
+    format!("{}/../../docs/examples/platform/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_examples_of_the_guide_are_valid_and_give_what_it_shows() {
+    let (printed, valid) = run(&[
+        "--config",
+        &example("config.yaml"),
+        "--policy",
+        &example("policy.yaml"),
+        "--namespace-labels",
+        "env=prod",
+        &example("workload.yaml"),
+    ]);
+    assert!(valid, "{printed}");
+    let guide = std::fs::read_to_string(example("../../platform.md")).unwrap();
+    let shown = guide.split("```console\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(printed.replace(&example(""), "docs/examples/platform/"), shown);
+}
+
+#[test]
+fn the_admission_policy_of_the_guide_wants_a_team() {
+    let text = std::fs::read_to_string(example("admission-policy.yaml")).unwrap();
+    let policy = platform::document::parse_all(&text).unwrap().remove(0).value;
+    let validation = &policy["spec"]["validations"][0];
+    let expression = kube_cel::VapExpression {
+        expression: validation["expression"].as_str().unwrap().to_owned(),
+        message: validation["message"].as_str().map(str::to_owned),
+        message_expression: None,
+    };
+    let allows = |labels: Value| {
+        let object = json!({"apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": labels});
+        let results = kube_cel::VapEvaluator::builder()
+            .object(object)
+            .build()
+            .evaluate(std::slice::from_ref(&expression));
+        results[0].passed
+    };
+    assert!(allows(json!({"name": "shop", "labels": {"team": "checkout"}})));
+    assert!(!allows(json!({"name": "shop", "labels": {"app": "shop"}})));
+    assert!(!allows(json!({"name": "shop"})));
+}
+
 #[test]
 fn a_configuration_that_is_not_valid_is_told_line_by_line() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples/hello/workload.yaml");
