@@ -7,10 +7,15 @@ pub fn image() -> String {
     std::env::var("E2E_BUSYBOX_IMAGE").unwrap_or_else(|_| "localhost/score/busybox:dev".to_owned())
 }
 
+/// A line of shell that runs until it is told to end, and then ends at once: what is the first process of a container
+/// is not stopped by a signal that it does not ask for.
+pub const WAIT: &str = "trap exit TERM; sleep 86400 & wait";
+
 /// A Workload `name` whose spec is `spec` (YAML, at the indentation of the fields of `spec`), in which `BUSYBOX`
-/// stands for the image, and `SLEEP` for a command that keeps running and ends at once when it is told to.
+/// stands for the image, `SLEEP` for a command that does nothing until it is told to end, and `WAIT` for [`WAIT`].
 pub fn workload(name: &str, spec: &str) -> String {
-    let spec = spec.replace("BUSYBOX", &image()).replace("SLEEP", r#"["/bin/busybox", "sleep", "86400"]"#);
+    let sleep = format!(r#"["/bin/busybox", "sh", "-c", "{WAIT}"]"#);
+    let spec = spec.replace("BUSYBOX", &image()).replace("SLEEP", &sleep).replace("WAIT", WAIT);
     format!("apiVersion: score.dev/v1b1\nkind: Workload\nmetadata: {{name: {name}}}\nspec:\n{spec}")
 }
 

@@ -39,7 +39,7 @@ async fn command_args_and_variables_are_those_of_the_process() -> Result {
     main:
       image: BUSYBOX
       command: [/bin/busybox, sh]
-      args: [-c, "echo $0 $1 > /dev/shm/args; exec /bin/busybox sleep 86400", "$(HOME)", "${metadata.team.name}"]
+      args: [-c, "echo $0 $1 > /dev/shm/args; WAIT", "$(HOME)", "${metadata.team.name}"]
       variables:
         PLAIN: "a  b\n'c'"
         EMPTY: ""
@@ -215,7 +215,7 @@ async fn a_container_is_restarted_when_its_liveness_probe_fails() -> Result {
   containers:
     main:
       image: BUSYBOX
-      command: [/bin/busybox, sh, -c, "touch /dev/shm/alive; exec /bin/busybox sleep 86400"]
+      command: [/bin/busybox, sh, -c, "touch /dev/shm/alive; WAIT"]
       livenessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/alive]}}
 "#,
         )
@@ -285,7 +285,7 @@ async fn containers_start_in_the_order_that_before_demands() -> Result {
       before: {cache: {ready: complete}}
     cache:
       image: BUSYBOX
-      command: [/bin/busybox, sh, -c, "sleep 3; touch /dev/shm/warm; exec /bin/busybox sleep 86400"]
+      command: [/bin/busybox, sh, -c, "sleep 3; touch /dev/shm/warm; WAIT"]
       readinessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/warm]}}
       before: {web: {ready: healthy}}
     agent:
@@ -364,7 +364,7 @@ async fn annotations_reach_what_runs_and_containers_share_one_network() -> Resul
 async fn ports_keep_their_names_and_lead_to_their_targets() -> Result {
     with_namespace("ports", async |context: Context| {
         let long = "a-port-with-a-name-that-is-as-long-as-the-specification-allows1";
-        let serve = r#"mkdir /dev/shm/www; echo here > /dev/shm/www/index.html; exec /bin/busybox httpd -f -p 8081 -h /dev/shm/www"#;
+        let serve = r#"mkdir /dev/shm/www; echo here > /dev/shm/www/index.html; trap exit TERM; httpd -f -p 8081 -h /dev/shm/www & wait"#;
         ready(
             &context,
             &format!(

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use api_types::{ConditionType, Reason};
-use e2e::busybox::workload;
+use e2e::busybox::{WAIT, workload};
 use e2e::wait::{PATIENCE, eventually, until_there};
 use e2e::{Context, Result, namespace, with_namespace};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -23,8 +23,6 @@ async fn pods(context: &Context) -> Result<Vec<Pod>> {
     let pods = context.api::<Pod>().list(&ListParams::default().labels("app=it")).await?;
     Ok(pods.items.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect())
 }
-
-const FOREVER: &str = "exec /bin/busybox sleep 86400";
 
 #[tokio::test]
 async fn work_that_is_done_once_is_ready_when_it_is_done_and_runs_again_only_when_it_changes() -> Result {
@@ -98,17 +96,17 @@ async fn a_schedule_that_is_none_is_refused_with_its_annotation() -> Result {
 #[tokio::test]
 async fn replicas_are_as_many_as_asked_for_and_else_as_somebody_scales() -> Result {
     with_namespace("replicas", async |context: Context| {
-        context.apply(&annotated("score.dev/replicas: '2'", FOREVER)).await?;
+        context.apply(&annotated("score.dev/replicas: '2'", WAIT)).await?;
         context.wait_ready("it").await?;
         ensure!(pods(&context).await?.len() == 2, "not two");
-        context.apply(&annotated("", FOREVER)).await?;
+        context.apply(&annotated("", WAIT)).await?;
         context.wait_ready("it").await?;
         context.kubectl(&["scale", "deployment/it", "--replicas=3"]).await?;
         let three =
             |it: &Deployment| it.status.as_ref().is_some_and(|status| status.available_replicas == Some(3));
         until_there(&context.api(), "it", "three", PATIENCE, three).await?;
         // Anything that makes the runtime look again leaves them alone.
-        context.apply(&annotated("example.com/look: again", FOREVER)).await?;
+        context.apply(&annotated("example.com/look: again", WAIT)).await?;
         context.wait_ready("it").await?;
         let spec = context.api::<Deployment>().get("it").await?.spec.context("no spec")?;
         ensure!(spec.replicas == Some(3), "{:?}", spec.replicas);
@@ -122,14 +120,14 @@ async fn an_autoscaler_decides_about_replicas_alone() -> Result {
     with_namespace("autoscaling", async |context: Context| {
         let annotations =
             "score.dev/autoscaling: '{minReplicas: 2, maxReplicas: 4, targetCPUUtilizationPercentage: 70}'";
-        context.apply(&annotated(annotations, FOREVER)).await?;
+        context.apply(&annotated(annotations, WAIT)).await?;
         let two =
             |it: &Deployment| it.status.as_ref().is_some_and(|status| status.available_replicas == Some(2));
         until_there(&context.api(), "it", "two", PATIENCE, two).await?;
         context.wait_ready("it").await?;
         let spec = context.api::<HorizontalPodAutoscaler>().get("it").await?.spec;
         ensure!((spec.min_replicas, spec.max_replicas) == (Some(2), 4), "{spec:?}");
-        context.apply(&annotated("", FOREVER)).await?;
+        context.apply(&annotated("", WAIT)).await?;
         context.wait_ready("it").await?;
         eventually("the autoscaler goes when nobody asks for it", PATIENCE, async || {
             let found = context.api::<HorizontalPodAutoscaler>().get_opt("it").await?;
@@ -143,7 +141,7 @@ async fn an_autoscaler_decides_about_replicas_alone() -> Result {
 #[tokio::test]
 async fn stateful_work_has_names_that_stay() -> Result {
     with_namespace("stateful", async |context: Context| {
-        context.apply(&annotated("score.dev/kind: StatefulSet, score.dev/replicas: '2'", FOREVER)).await?;
+        context.apply(&annotated("score.dev/kind: StatefulSet, score.dev/replicas: '2'", WAIT)).await?;
         context.wait_ready("it").await?;
         let names: Vec<String> = pods(&context).await?.iter().map(ResourceExt::name_any).collect();
         ensure!(names == ["it-0", "it-1"], "{names:?}");
@@ -155,9 +153,9 @@ async fn stateful_work_has_names_that_stay() -> Result {
 #[tokio::test]
 async fn another_kind_of_work_replaces_the_one_before() -> Result {
     with_namespace("change-kind", async |context: Context| {
-        context.apply(&annotated("", FOREVER)).await?;
+        context.apply(&annotated("", WAIT)).await?;
         context.wait_ready("it").await?;
-        context.apply(&annotated("score.dev/kind: StatefulSet", FOREVER)).await?;
+        context.apply(&annotated("score.dev/kind: StatefulSet", WAIT)).await?;
         context.wait_ready("it").await?;
         eventually("the first one goes", PATIENCE, async || {
             Ok(context.api::<Deployment>().get_opt("it").await?.is_none().then_some(()))
@@ -171,7 +169,7 @@ async fn another_kind_of_work_replaces_the_one_before() -> Result {
 async fn probes_have_the_timing_that_is_asked_for() -> Result {
     with_namespace("timing", async |context: Context| {
         let probes = r#"score.dev/probes: '{"main": {"readiness": {"initialDelaySeconds": 1, "periodSeconds": 3, "failureThreshold": 5}}}'"#;
-        let with_probe = annotated(probes, FOREVER)
+        let with_probe = annotated(probes, WAIT)
             .replace("{image:", "{readinessProbe: {exec: {command: [/bin/busybox, 'true']}}, image:");
         context.apply(&with_probe).await?;
         context.wait_ready("it").await?;

@@ -74,7 +74,7 @@ async fn a_volume_of_any_provisioner_is_mounted_where_and_how_the_workload_says(
   containers:
     writer:
       image: BUSYBOX
-      command: [/bin/busybox, sh, -c, "echo kept > /data/note; exec /bin/busybox sleep 86400"]
+      command: [/bin/busybox, sh, -c, "echo kept > /data/note; WAIT"]
       volumes: {/data: {source: "${resources.data}", path: inner}}
     reader:
       image: BUSYBOX
@@ -174,7 +174,7 @@ async fn an_invalid_configuration_is_reported_and_the_last_good_one_stays() -> R
             })
             .await?;
             // A new version needs the configuration again, and gets the last good one.
-            context.apply(&workload("it", &format!("  profile: extra\n{IDLE}").replace("SLEEP", "[/bin/busybox, sleep, '99999']"))).await?;
+            context.apply(&workload("it", &format!("  profile: extra\n{IDLE}").replace("SLEEP", "[/bin/busybox, sh, -c, ': other; WAIT']"))).await?;
             context.wait_ready("it").await?;
             let stored: ConfigMap = configs(&context).get("orchestrator-config").await?;
             ensure!(stored.data.is_some_and(|data| data["config.yaml"].contains("nonsense")), "it was overwritten");
