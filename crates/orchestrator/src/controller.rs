@@ -103,14 +103,20 @@ impl Orchestrator {
         trace: &TraceMetadata,
     ) -> Result<Action, Error> {
         let built = build(workload, validate(workload, &world), platform, &world);
-        let world = apply(&self.applier, &self.caches, &world, &built).await?;
-        let findings = findings(workload, built, &world);
+        let (world, refusal) = match apply(&self.applier, &self.caches, &world, &built).await {
+            Ok(world) => (world, None),
+            Err(error) if error.is_refusal() => (world, Some(error)),
+            Err(error) => return Err(error.into()),
+        };
+        let findings = findings(workload, built, &world, refusal.as_ref());
         let status = status::compute(workload.status.as_ref(), findings, world.now);
         if update_status(&self.applier, &self.caches, workload, &status).await?
             && let Some(event) = event_for(workload.status.as_ref(), &status)
         {
             trace.publish_event(event).await;
         }
+        // The user has been told, and it is tried again: what refuses may be mended.
+        refusal.map_or(Ok(()), |error| Err(Error::Apply(error)))?;
         Ok(world.grace_left().map_or_else(Action::await_change, Action::requeue))
     }
 }
@@ -124,13 +130,18 @@ fn span(workload: &Workload, world: &World) -> Span {
     reconcile_span(DEFINITION.name, &carrier)
 }
 
+/// What is told where the API server refuses what the Workload needs. Why it does so, its log line says.
+const REFUSED: &str = "The platform cannot record what this version of the Workload needs, so the last one stays: make \
+                       large files and variables smaller, or ask your platform team for the reason.";
+
 /// What the pass found, for the status. `world` is what is there after it.
-fn findings(workload: &Workload, built: Built, world: &World) -> Findings {
+fn findings(workload: &Workload, built: Built, world: &World, refusal: Option<&apply::Error>) -> Findings {
     Findings {
         generation: workload.metadata.generation.unwrap_or_default(),
         inputs: built.inputs,
         claims: built.summaries,
         projection: match built.projection {
+            _ if refusal.is_some() => Verdict::No(Reason::ProjectionError, REFUSED.to_owned()),
             Projection::Emitted(_) | Projection::Stands => taken(world),
             Projection::Withheld(reason, message) => Verdict::No(reason, message),
         },

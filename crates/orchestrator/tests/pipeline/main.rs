@@ -369,6 +369,18 @@ async fn what_the_user_says_about_a_resource_reaches_its_provisioner() {
 }
 
 #[tokio::test]
+async fn a_plan_that_the_api_server_refuses_is_told_and_tried_again() {
+    let stage = Stage::with("web.yaml");
+    stage.server.fail_next(|request| request.is_about("workloadplans.score.dev") && request.is_write(), 422);
+    stage.pass().await.unwrap_err();
+    assert_eq!(stage.condition("RuntimeReady"), "False/ProjectionError");
+    assert!(stage.message("Ready").contains("make large files and variables smaller"));
+    stage.pass().await.unwrap();
+    assert!(stage.plan().is_some());
+    assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeProvisioning");
+}
+
+#[tokio::test]
 async fn a_process_that_dies_between_any_two_writes_is_followed_by_one_that_ends_the_same() {
     let undisturbed = outcome(&running_with_database().await.server);
     for writes in 0..4 {
