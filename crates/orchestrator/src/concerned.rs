@@ -65,8 +65,8 @@ impl Concerned {
 }
 
 fn decides_otherwise(before: &Platform, now: &Platform, workload: &Workload) -> bool {
-    let valid = || score_spec::validate::validate(workload);
-    before.decide(workload, valid()) != now.decide(workload, valid())
+    let valid = score_spec::validate::validate(workload);
+    before.decide(workload, valid.clone()) != now.decide(workload, valid)
 }
 
 #[cfg(test)]

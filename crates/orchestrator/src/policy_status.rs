@@ -81,10 +81,12 @@ pub async fn write(
 /// The counts by the names of policies.
 pub fn count(governance: &Governance, workloads: &[Arc<Workload>]) -> BTreeMap<String, Count> {
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+    let mut platforms = BTreeMap::new();
     for workload in workloads {
-        let Some(platform) = governance.in_namespace(&workload.namespace().unwrap_or_default()) else {
-            continue;
-        };
+        let namespace = workload.namespace().unwrap_or_default();
+        let platform =
+            platforms.entry(namespace).or_insert_with_key(|namespace| governance.in_namespace(namespace));
+        let Some(platform) = platform else { continue };
         let blocking: BTreeSet<String> =
             match platform.decide(workload, score_spec::validate::validate(workload)) {
                 Err(Refusal::Policy(violations)) => {

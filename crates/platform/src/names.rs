@@ -1,11 +1,6 @@
 //! Names that a platform gives, found valid.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
-
-/// The text is no name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it")]
-pub struct NotAName(String);
+use score_spec::valid_text;
 
 /// What Kubernetes allows as the value of a label, but not empty.
 fn is_name(text: &str) -> bool {
@@ -17,64 +12,35 @@ fn is_name(text: &str) -> bool {
         && bytes.iter().all(|byte| is_outer(byte) || b"-_.".contains(byte))
 }
 
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = NotAName;
-
-            fn from_str(text: &str) -> Result<Self, NotAName> {
-                if is_name(text) { Ok(Self(text.to_owned())) } else { Err(NotAName(text.to_owned())) }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
-            }
-        }
-    };
-}
-
-name! {
+valid_text! {
     /// The name of a profile, which Workloads can ask for.
-    ProfileName
+    ProfileName, is_name,
+    "must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it"
 }
-name! {
+valid_text! {
     /// The name of a backend, unique in the platform.
-    BackendId
+    BackendId, is_name,
+    "must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it"
 }
-name! {
+valid_text! {
     /// The class of a runtime: it takes the plans that name it.
-    RuntimeClass
+    RuntimeClass, is_name,
+    "must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it"
 }
-name! {
+valid_text! {
     /// The name of a provisioner: it takes the claims that name it.
-    ProvisionerName
+    ProvisionerName, is_name,
+    "must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it"
 }
-name! {
+valid_text! {
     /// Something that a backend can do, and a Workload may need.
-    Feature
+    Feature, is_name,
+    "must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it"
 }
-name! {
+valid_text! {
     /// A place where a backend runs, and a Workload may have to.
-    Region
+    Region, is_name,
+    "must be 1 to 63 letters, digits and -_., and begin and end with a letter or digit: rename it"
 }
 
 #[cfg(test)]

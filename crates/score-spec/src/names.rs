@@ -1,6 +1,6 @@
 //! Names that were found valid: whoever holds one need not check it again.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
@@ -14,6 +14,15 @@ pub struct InvalidText {
     rule: &'static str,
 }
 
+impl InvalidText {
+    /// `text` breaks `rule`, which says what it must be and what to do.
+    pub fn new(text: &str, rule: &'static str) -> Self {
+        Self { text: text.to_owned(), rule }
+    }
+}
+
+/// A type for texts that keep a rule: `Name, |text| whether it does, "must …: what to do"`.
+#[macro_export]
 macro_rules! valid_text {
     ($(#[$doc:meta])* $name:ident, $is_valid:expr, $rule:literal) => {
         $(#[$doc])*
@@ -27,27 +36,27 @@ macro_rules! valid_text {
             }
         }
 
-        impl FromStr for $name {
-            type Err = InvalidText;
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::names::InvalidText;
 
-            fn from_str(text: &str) -> Result<Self, InvalidText> {
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let is_valid: fn(&str) -> bool = $is_valid;
                 if is_valid(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(InvalidText { text: text.to_owned(), rule: $rule })
+                    Err($crate::names::InvalidText::new(text, $rule))
                 }
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
         // Maps by this type can be asked with a plain text.
-        impl Borrow<str> for $name {
+        impl ::std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
             }
@@ -122,7 +131,7 @@ impl FromStr for MountPath {
             "must be an absolute path below / such as /etc/app/config.yaml, without .. in it: correct it";
         let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         if !text.starts_with('/') || parts.is_empty() || parts.contains(&"..") || text.contains('\0') {
-            return Err(InvalidText { text: text.to_owned(), rule: RULE });
+            return Err(InvalidText::new(text, RULE));
         }
         Ok(Self(format!("/{}", parts.join("/"))))
     }

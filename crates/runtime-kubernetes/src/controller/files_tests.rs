@@ -187,15 +187,7 @@ async fn wherever_the_process_dies_no_files_are_lost_or_left() {
         cluster.roll_out();
         cluster.pass().await.unwrap();
         cluster.write_file("two");
-        cluster.server.fail_after(writes);
-        // What becomes of these passes does not matter: they die.
-        let _ = cluster.pass().await;
-        cluster.roll_out();
-        let _ = cluster.pass().await;
-        cluster.server.heal();
-        cluster.pass().await.unwrap();
-        cluster.roll_out();
-        cluster.pass().await.unwrap();
+        cluster.dies_and_goes_on(writes).await;
         assert_eq!(cluster.writes_of_a_pass().await, 0, "after {writes} writes");
         cluster.held()
     };

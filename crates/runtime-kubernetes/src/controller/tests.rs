@@ -100,6 +100,19 @@ impl Cluster {
         self.server.writes().len()
     }
 
+    /// The process dies after so many writes, another dies at once, and the third goes on until everything runs.
+    pub(super) async fn dies_and_goes_on(&self, writes: usize) {
+        self.server.fail_after(writes);
+        // What becomes of these passes does not matter: they die.
+        let _ = self.pass().await;
+        self.roll_out();
+        let _ = self.pass().await;
+        self.server.heal();
+        self.pass().await.unwrap();
+        self.roll_out();
+        self.pass().await.unwrap();
+    }
+
     /// What Kubernetes does when all instances run.
     pub(super) fn roll_out(&self) {
         self.server.modify("team-a", "hello", |deployment: &mut Deployment| {
@@ -386,15 +399,7 @@ async fn a_write_whose_answer_was_lost_is_not_repeated() {
 async fn wherever_the_process_dies_the_next_one_ends_in_the_same_state() {
     let ends = async |writes: usize| {
         let cluster = Cluster::new();
-        cluster.server.fail_after(writes);
-        // What becomes of these passes does not matter: they die.
-        let _ = cluster.pass().await;
-        cluster.roll_out();
-        let _ = cluster.pass().await;
-        cluster.server.heal();
-        cluster.pass().await.unwrap();
-        cluster.roll_out();
-        cluster.pass().await.unwrap();
+        cluster.dies_and_goes_on(writes).await;
         assert_eq!(cluster.writes_of_a_pass().await, 0, "after {writes} writes");
         let deployment: Deployment = cluster.server.get("team-a", "hello").unwrap();
         let service: Service = cluster.server.get("team-a", "hello").unwrap();
