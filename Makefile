@@ -23,7 +23,7 @@ test: ## Runs every test there is; the last line counts the steps that passed an
 
 test-unit: ## Runs the tests that need no cluster
 	@hack/tools/install.sh registry
-	cargo test --locked --workspace --exclude e2e
+	cargo test --locked --workspace
 
 lint: ## Checks formatting, clippy, the scripts and the workflows
 	@hack/test/run.sh lint

@@ -2,7 +2,7 @@
 //! checks that hold for every test.
 //!
 //! The tests run against the cluster of the current kubeconfig, on which `make demo` has installed the controllers:
-//! `cargo test -p e2e`. Those that kill controllers, count writes or trace need the local cluster of `hack/cluster`
+//! `make e2e`. Those that kill controllers, count writes or trace need the local cluster of `hack/cluster`
 //! and say so. While a test runs, every version of every Workload in its namespace is recorded; at the end
 //! [`promises`] checks what must hold for each of them, whatever the test is about.
 
@@ -22,6 +22,7 @@ pub mod platform;
 pub mod promises;
 pub mod sample;
 pub mod secrets;
+pub mod seed;
 pub mod traces;
 pub mod wait;
 

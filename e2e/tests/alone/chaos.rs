@@ -26,9 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn controllers_that_are_killed_at_any_moment_make_no_difference() -> Result {
-    let seed =
-        std::env::var("E2E_SEED").ok().map(|seed| seed.parse()).transpose()?.unwrap_or_else(rand::random);
-    println!("E2E_SEED={seed}");
+    let seed = e2e::seed::seed()?;
     alone("chaos", async |context: Context| {
         let mut killer =
             Killer { client: context.client.clone(), random: StdRng::seed_from_u64(seed), kills: vec![] };
