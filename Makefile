@@ -25,7 +25,7 @@ test-unit: ## Runs the tests that need no cluster
 	@hack/tools/install.sh registry
 	cargo test --locked --workspace
 
-lint: ## Checks formatting, clippy, the scripts and the workflows
+lint: ## Checks formatting, clippy, each crate alone, dependencies, scripts and workflows
 	@hack/test/run.sh lint
 
 charts-test: ## Tests the charts; with TEST_KUBECONFIG=<file> also against that cluster

@@ -9,7 +9,8 @@ declare -A OUTCOME=() # step → passed | failed
 # went. A failure is counted and shown, and the next step runs: one run shows everything
 # that is wrong. Use `after` for a step that cannot say anything without an earlier one.
 step() {
-  local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log
+  local name=$1 log
+  log=$(log_of "$1")
   shift
   if with_progress "$name" "$log" "$@"; then
     pass "$name"
@@ -31,6 +32,8 @@ after() {
   fail "$name"
 }
 
+log_of() { echo "$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log"; }
+
 pass() {
   OUTCOME[$1]=passed
   PASSED=$((PASSED + 1))
@@ -45,7 +48,8 @@ fail() {
 # have. `finish NAME` is the step that waits for it.
 declare -A BACKGROUND=()
 begin() {
-  local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log
+  local name=$1 log
+  log=$(log_of "$1")
   shift
   # A session of its own, so that stop_background reaches all that COMMAND has started.
   setsid nice -n 10 "$@" >"$log" 2>&1 </dev/null &
@@ -53,7 +57,8 @@ begin() {
 }
 
 finish() {
-  local name=$1 log=$LOG_DIR/${1//[^a-zA-Z0-9]/-}.log status=0 began=$SECONDS
+  local name=$1 log status=0 began=$SECONDS
+  log=$(log_of "$1")
   report_while_running "${BACKGROUND[$name]}" "$name" "$began"
   wait "${BACKGROUND[$name]}" || status=$?
   unset "BACKGROUND[$name]"
@@ -75,10 +80,14 @@ stop_background() {
   done
 }
 
+# The reader of a long run may see no more than its end, so what went wrong is told again.
 summary() {
   local name
   for name in "${!OUTCOME[@]}"; do
-    [ "${OUTCOME[$name]}" = passed ] || say "failed: $name"
+    [ "${OUTCOME[$name]}" = passed ] && continue
+    say "failed: $name"
+    grep --extended-regexp --max-count 12 '^(Error|error|test .* FAILED|not ok)|panicked at' \
+      "$(log_of "$name")" >&2 || true
   done
   say "complete output of every step: $LOG_DIR"
   say "all steps: $((SECONDS / 60)) min $((SECONDS % 60)) s"
