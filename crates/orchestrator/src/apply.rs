@@ -7,7 +7,7 @@ use controller_kit::{Applied, Applier};
 use futures::future::{try_join, try_join_all};
 
 use crate::{
-    build::{Built, Emitted, Projection},
+    build::{Built, Emitted, Projection, Withdrawn},
     caches::Caches,
     dereference::World,
 };
@@ -24,10 +24,10 @@ pub enum Error {
         source: kube::Error,
     },
     /// The plan.
-    #[error("failed to apply the workload plan")]
+    #[error("failed to apply or withdraw the workload plan")]
     Plan(#[source] kube::Error),
     /// The exposure.
-    #[error("failed to apply the workload exposure")]
+    #[error("failed to apply or withdraw the workload exposure")]
     Exposure(#[source] kube::Error),
     /// A claim that nothing uses any more.
     #[error("failed to delete resource claim {name}")]
@@ -58,9 +58,13 @@ pub async fn apply(applier: &Applier, caches: &Caches, world: &World, built: &Bu
     let claims = built.claims().map(|claim| apply_claim(applier, caches, world, claim));
     try_join_all(claims).await?;
     let mut after = world.clone();
-    if let Projection::Emitted(emitted) = &built.projection {
-        let (plan, exposure) = apply_plan(applier, caches, world, emitted).await?;
-        (after.plan, after.exposure) = (plan, exposure);
+    match &built.projection {
+        Projection::Emitted(emitted) => {
+            let (plan, exposure) = apply_plan(applier, caches, world, emitted).await?;
+            (after.plan, after.exposure) = (plan, exposure);
+        }
+        Projection::Moving(withdrawn) => withdraw(applier, withdrawn).await?,
+        Projection::Stands | Projection::Withheld(..) => {}
     }
     try_join_all(built.obsolete.iter().map(|claim| delete_claim(applier, claim))).await?;
     Ok(after)
@@ -112,6 +116,17 @@ async fn apply_plan(
         }
     };
     Ok((plan, exposure))
+}
+
+/// The plan stays, marked, until all that was made for it is gone: only then may another runtime begin.
+async fn withdraw(applier: &Applier, withdrawn: &Withdrawn) -> Result<(), Error> {
+    if let Some(plan) = &withdrawn.plan {
+        applier.delete_after_dependents(&**plan).await.map_err(Error::Plan)?;
+    }
+    if let Some(exposure) = &withdrawn.exposure {
+        applier.delete(&**exposure).await.map_err(Error::Exposure)?;
+    }
+    Ok(())
 }
 
 async fn delete_claim(applier: &Applier, claim: &ResourceClaim) -> Result<(), Error> {

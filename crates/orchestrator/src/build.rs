@@ -66,6 +66,8 @@ impl Built {
 pub enum Projection {
     /// Everything resolved.
     Emitted(Box<Emitted>),
+    /// Everything resolved, for another runtime than the one that was asked before: what it was asked goes first.
+    Moving(Withdrawn),
     /// The plan of this very generation stands, and outputs that it was made with are away for now.
     Stands,
     /// Something stands in the way: the reason, and what to tell the user.
@@ -79,6 +81,15 @@ pub struct Emitted {
     pub plan: WorkloadPlan,
     /// Where the answer goes.
     pub exposure: WorkloadExposure,
+}
+
+/// What a runtime is not asked any more. With the plan goes all that was made for it.
+#[derive(Clone, Debug)]
+pub struct Withdrawn {
+    /// The question.
+    pub plan: Option<Arc<WorkloadPlan>>,
+    /// Where its answer went.
+    pub exposure: Option<Arc<WorkloadExposure>>,
 }
 
 /// What should be there for `workload`.
@@ -160,6 +171,9 @@ fn project(
     let missing: Vec<_> = dependencies.keys().filter(|key| !outputs.contains_key(*key)).collect();
     match containers(valid, &outputs) {
         Resolution::Resolved(containers) if missing.is_empty() => {
+            if let Some(withdrawn) = asked_of_another(backend, world) {
+                return Projection::Moving(withdrawn);
+            }
             let plan = plan(workload, decision, backend, dependencies, containers);
             let exposure = exposure(workload, valid, backend);
             Projection::Emitted(Box::new(Emitted { plan, exposure }))
@@ -179,6 +193,15 @@ fn is_current(valid: &ValidWorkload, world: &World) -> bool {
     })
 }
 
+/// What was asked of another runtime than that of `backend`. That one does not see what becomes of a plan that is not its
+/// own any more, so nobody would remove what it has made.
+fn asked_of_another(backend: &Backend, world: &World) -> Option<Withdrawn> {
+    let other = |class: &str| class != backend.runtime_class.as_str();
+    let plan = world.plan.clone().filter(|plan| other(&plan.spec.runtime_class));
+    let exposure = world.exposure.clone().filter(|exposure| other(&exposure.spec.runtime_class));
+    (plan.is_some() || exposure.is_some()).then_some(Withdrawn { plan, exposure })
+}
+
 /// What an earlier Workload of this name left is collected by the API server; writing into it would bring it back.
 fn predecessor(valid: &ValidWorkload, world: &World) -> Option<String> {
     let plan = world.plan.as_ref().map(|plan| (&plan.metadata, &plan.spec.workload_ref));
@@ -187,7 +210,7 @@ fn predecessor(valid: &ValidWorkload, world: &World) -> Option<String> {
         .into_iter()
         .flatten()
         .any(|(metadata, workload)| workload.uid != valid.uid || metadata.deletion_timestamp.is_some());
-    leaving.then(|| "Waiting until what an earlier Workload of this name left is gone.".to_owned())
+    leaving.then(|| "Waiting until what ran before under this name is gone.".to_owned())
 }
 
 fn unresolved(references: &[Unresolved], missing: &[&ResourceKey]) -> String {

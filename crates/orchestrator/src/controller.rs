@@ -134,6 +134,9 @@ fn span(workload: &Workload, world: &World) -> Span {
 const REFUSED: &str = "The platform cannot record what this version of the Workload needs, so the last one stays: make \
                        large files and variables smaller, or ask your platform team for the reason.";
 
+/// What is told while a Workload moves from one runtime to another.
+const MOVING: &str = "The platform runs the Workload in another place from now on: it begins there once it has ended where it ran.";
+
 /// What the pass found, for the status. `world` is what is there after it.
 fn findings(workload: &Workload, built: Built, world: &World, refusal: Option<&apply::Error>) -> Findings {
     Findings {
@@ -143,6 +146,7 @@ fn findings(workload: &Workload, built: Built, world: &World, refusal: Option<&a
         projection: match built.projection {
             _ if refusal.is_some() => Verdict::No(Reason::ProjectionError, REFUSED.to_owned()),
             Projection::Emitted(_) | Projection::Stands => taken(world),
+            Projection::Moving(_) => Verdict::No(Reason::RuntimeSelecting, MOVING.to_owned()),
             Projection::Withheld(reason, message) => Verdict::No(reason, message),
         },
         answer: world.answer(),

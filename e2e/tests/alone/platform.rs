@@ -9,6 +9,7 @@ use e2e::platform::{configs, configure, configured, policies, with_policy};
 use e2e::wait::{PATIENCE, eventually, until_there};
 use e2e::{Context, Result, alone, namespace, with_namespace};
 use futures::future::try_join_all;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt as _;
@@ -311,9 +312,13 @@ async fn a_type_that_only_a_stranger_serves_is_said_to_be_served_by_nobody_after
       backends: [{backendId: elsewhere, runtimeClass: nobody, template: {kind: manifests}, priority: 1, version: 1.0.0}]
 "#;
             configure(&context, "1.0.0", &config(profile)).await?;
+            context.apply(&workload("it", IDLE)).await?;
+            context.wait_ready("it").await?;
             let spec = format!("  profile: elsewhere\n{IDLE}");
             context.apply(&workload("it", &spec)).await?;
             told(&context, ConditionType::RuntimeReady, Reason::RuntimeSelecting, &["nobody", "platform team"]).await?;
+            let left = context.api::<Deployment>().get_opt("it").await?;
+            ensure!(left.is_none(), "it still runs where it ran before");
             let spec = format!("{IDLE}  resources: {{data: {{type: volume}}}}\n");
             context.apply(&workload("it", &spec)).await?;
             let said = |workload: &Workload| {

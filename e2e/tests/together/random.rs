@@ -189,7 +189,8 @@ async fn edit(context: &Context, workload: &Workload) -> Result {
         {"op": "add", "path": "/metadata/annotations", "value": annotations},
         {"op": "add", "path": "/spec", "value": object["spec"]},
     ]))?;
-    let strict = PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::default() };
+    let strict =
+        PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::default() };
     let workloads = context.api::<Workload>();
     workloads.patch(&workload.name_any(), &strict, &Patch::<()>::Json(edits)).await?;
     Ok(())

@@ -59,7 +59,9 @@ fn last_good(server: &TestApiServer) -> Option<String> {
     kept.data?.remove("config.yaml")
 }
 
+/// The backend that is asked, once what another one was asked is gone.
 fn backend(stage: &Stage) -> Option<String> {
+    stage.server.collect_garbage();
     stage.plan().map(|plan| plan.spec.backend_id)
 }
 

@@ -1,6 +1,6 @@
 //! What the platform decides, on its way into claims, plans and the status.
 
-use api_types::{DeprovisionPolicy, PlatformPolicy};
+use api_types::{DeprovisionPolicy, PlatformPolicy, WorkloadExposure};
 use controller_kit::{Applier, Cache};
 use orchestrator::{DEFINITION, policy_status};
 use serde_json::{Value, json};
@@ -72,6 +72,31 @@ async fn another_configuration_changes_the_plan_and_an_equal_one_writes_nothing(
     let stage = stage.configured(&CONFIG.replace("replicas: 3", "replicas: 4"));
     assert_eq!(stage.pass().await.unwrap(), 1);
     assert_eq!(values(&stage)["replicas"], 4);
+}
+
+#[tokio::test]
+async fn a_workload_that_moves_to_another_runtime_ends_in_one_place_before_it_begins_in_the_other() {
+    let stage = Stage::with("web.yaml").configured(CONFIG);
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    let first = stage.plan().unwrap();
+    let stage = stage.configured(&CONFIG.replace("runtimeClass: other", "runtimeClass: third"));
+    stage.pass().await.unwrap();
+    let marked = stage.plan().unwrap();
+    assert_eq!((marked.metadata.uid, marked.spec), (first.metadata.uid.clone(), first.spec));
+    assert!(marked.metadata.deletion_timestamp.is_some());
+    assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeSelecting");
+    assert!(stage.message("RuntimeReady").contains("another place"), "{}", stage.message("RuntimeReady"));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.pass().await.unwrap(), 0, "it waits");
+    stage.server.collect_garbage();
+    stage.pass().await.unwrap();
+    let second = stage.plan().unwrap();
+    assert_ne!(second.metadata.uid, first.metadata.uid);
+    assert_eq!(second.spec.runtime_class, "third");
+    assert_eq!(stage.server.list::<WorkloadExposure>()[0].spec.runtime_class, "third");
+    assert_eq!(stage.pass().await.unwrap(), 0);
 }
 
 #[tokio::test]
