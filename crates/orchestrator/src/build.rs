@@ -305,11 +305,13 @@ fn object_meta(workload: &Workload, valid: &ValidWorkload) -> ObjectMeta {
 }
 
 /// Claims of resources that the spec no longer has, once the plan without them has rolled out: until then something
-/// that runs may still use them. One that is shared goes with the last who used it.
+/// that runs may still use them.
 fn obsolete(workload: &Workload, valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
-    if !world.has_rolled_out(workload) {
-        return Vec::new();
-    }
+    if world.has_rolled_out(workload) { unused(valid, world) } else { Vec::new() }
+}
+
+/// Claims of the Workload whose resources its spec no longer has. One that is shared goes with the last who used it.
+pub fn unused(valid: &ValidWorkload, world: &World) -> Vec<Arc<ResourceClaim>> {
     let wanted: BTreeSet<String> =
         valid.resources.iter().map(|(key, resource)| resource.claim_name(&valid.name, key)).collect();
     let is_wanted =

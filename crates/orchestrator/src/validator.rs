@@ -6,6 +6,7 @@
 pub mod admission;
 mod check;
 mod files;
+mod live;
 mod report;
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf};
@@ -29,6 +30,10 @@ pub struct ValidateArgs {
     /// A label of the namespace that the Workloads are in; may be given more than once.
     #[arg(long = "namespace-labels", value_name = "KEY=VALUE", value_parser = label)]
     pub namespace_labels: Vec<(String, String)>,
+    /// A file with the ResourceClaims that are there, as `kubectl get resourceclaim.score.dev --output yaml` prints them;
+    /// may be given more than once. Then it is told what becomes of each resource.
+    #[arg(long, value_name = "FILE")]
+    pub live: Vec<PathBuf>,
     /// Files with Workloads; what else is in them is passed over.
     #[arg(value_name = "WORKLOAD-FILES")]
     pub files: Vec<PathBuf>,
@@ -48,7 +53,8 @@ pub fn validate(args: &ValidateArgs, output: &mut impl Write) -> std::io::Result
     let policies = args.policy.iter().map(files::read).collect::<Result<Vec<_>, _>>()?;
     let workloads = args.files.iter().map(files::read).collect::<Result<Vec<_>, _>>()?;
     let labels: BTreeMap<_, _> = args.namespace_labels.iter().cloned().collect();
-    let report = check(config.as_ref(), &policies, &workloads, labels);
+    let live = args.live.iter().map(files::read).collect::<Result<Vec<_>, _>>()?;
+    let report = check(config.as_ref(), &policies, &workloads, &live, labels);
     write!(output, "{report}")?;
     Ok(report.is_valid())
 }

@@ -16,7 +16,7 @@ use platform::{
 use score_spec::validate::FieldError;
 use serde_json::{Value, json};
 
-use super::{Found, Report, admission::Admission};
+use super::{Found, Report, admission::Admission, live};
 use crate::{caches::Caches, dereference::dereference, governance::Platform, validate::validate};
 
 /// What the platform would say of a Workload.
@@ -36,11 +36,12 @@ struct Given<'a> {
 }
 
 /// Checks a configuration (without one the built-in one serves), policies, and Workloads in a namespace with these
-/// labels.
+/// labels. Where files with the claims that are there are given, it tells what becomes of them.
 pub fn check(
     config: Option<&Found>,
     policies: &[Found],
     workloads: &[Found],
+    live: &[Found],
     labels: BTreeMap<String, String>,
 ) -> Report {
     let mut report = Report::default();
@@ -55,14 +56,20 @@ pub fn check(
     let config = read_config(config, &mut report);
     let policies: Vec<PlatformPolicy> =
         policies.iter().flat_map(|file| read_policies(file, &policy_rules, &mut report)).collect();
-    let given: Vec<_> =
+    let claims = live::read(live, &mut report);
+    let mut given: Vec<_> =
         workloads.iter().flat_map(|file| read_workloads(file, &workload_rules, &mut report)).collect();
+    for Given { workload, .. } in &mut given {
+        let uid = live::uid_of(workload, &claims);
+        workload.metadata.uid = uid.or_else(|| workload.metadata.name.clone());
+    }
     let Some(config) = config else { return report };
     let platform = Platform::new(Arc::new(config), Arc::new(Policies::new(&policies)), labels);
     let all = Cache::from_objects(given.iter().map(|given| given.workload.clone()));
-    let caches = Caches::new(all, Cache::from_objects([]), Cache::from_objects([]), Cache::from_objects([]));
+    let caches =
+        Caches::new(all, Cache::from_objects(claims), Cache::from_objects([]), Cache::from_objects([]));
     for Given { file, document, workload } in &given {
-        let verdict = verdict(workload, &caches, &platform);
+        let verdict = verdict(workload, &caches, &platform, !live.is_empty());
         for (path, text) in &verdict.errors {
             report.error(file, document.lines.of(path), text);
         }
@@ -173,16 +180,21 @@ fn as_stored(mut workload: Workload) -> Workload {
     let metadata = &mut workload.metadata;
     metadata.namespace.get_or_insert_with(|| "default".to_owned());
     metadata.generation = Some(1);
-    metadata.uid = metadata.name.clone();
     workload.status = None;
     workload
 }
 
 /// What the controller finds, in its own words.
-fn verdict(workload: &Workload, caches: &Caches, platform: &Platform) -> Verdict {
+fn verdict(workload: &Workload, caches: &Caches, platform: &Platform, with_live: bool) -> Verdict {
     let world = dereference(caches, workload, Timestamp::UNIX_EPOCH);
     match platform.decide(workload, validate(workload, &world)) {
-        Ok(decision) => decided(&decision),
+        Ok(decision) => {
+            let mut verdict = decided(&decision);
+            if with_live {
+                verdict.notes.extend(live::preview(workload, &decision, &world));
+            }
+            verdict
+        }
         Err(Refusal::Spec(errors)) => {
             let errors = errors.iter().map(|error| (error.path.clone(), error.to_string()));
             Verdict { errors: errors.collect(), notes: Vec::new() }

@@ -56,6 +56,55 @@ fn everything_is_told_with_file_and_line_and_what_a_valid_workload_gets() {
     assert!(!valid);
 }
 
+/// A claim of Workload `shop`, as kubectl prints it.
+fn claim(key: &str, type_: &str, policy: &str, params: Value) -> Value {
+    json!({
+        "apiVersion": "score.dev/v1b1", "kind": "ResourceClaim",
+        "metadata": {"name": format!("shop-{key}"), "namespace": "default", "uid": format!("uid-{key}")},
+        "spec": {
+            "workloadRef": {"name": "shop", "uid": "uid-shop"}, "key": key, "type": type_, "class": "default",
+            "provisioner": "provisioner-postgres", "deprovisionPolicy": policy, "params": params,
+        },
+    })
+}
+
+#[test]
+fn it_is_told_what_becomes_of_each_resource_that_is_there() {
+    let postgres = json!({"type": "postgres"});
+    let workload = json!({
+        "apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": {"name": "shop"},
+        "spec": {
+            "containers": {"main": {"image": "example.com/shop:1"}},
+            "resources": {"same": postgres, "other": postgres, "more": postgres, "renamed": postgres},
+        },
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        claim("same", "postgres", "Delete", Value::Null),
+        claim("more", "postgres", "Retain", json!({"size": 1})),
+        claim("renamed", "redis", "Delete", Value::Null),
+        claim("gone", "postgres", "Delete", Value::Null),
+        claim("kept", "postgres", "Retain", Value::Null),
+        claim("left", "postgres", "Orphan", Value::Null),
+    ]});
+    let workloads = [Found::new("w.yaml", workload.to_string())];
+    let report = check(None, &[], &workloads, &[Found::new("live.yaml", list.to_string())], BTreeMap::new());
+    let printed = report.to_string();
+    for expected in [
+        "resource `same`: stays as it is",
+        "resource `other`: will be created",
+        "resource `more`: changes: deprovisionPolicy, params",
+        "resource `renamed`: it was provided as `redis` (default) and cannot become `postgres`",
+        "resource `gone`: will be deleted with its data, once this version runs",
+        "resource `kept`: will be released",
+        "resource `left`: will be orphaned",
+    ] {
+        assert!(printed.contains(expected), "{expected} is not in:\n{printed}");
+    }
+    let none = [Found::new("live.yaml", "kind: Pod")];
+    let report = check(None, &[], &workloads, &none, BTreeMap::new());
+    assert!(!report.is_valid() && report.to_string().contains("kubectl get resourceclaim.score.dev"));
+}
+
 #[test]
 fn valid_files_are_valid_and_the_builtin_configuration_serves_where_none_is_named() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples/node-postgres/workload.yaml");
@@ -126,7 +175,7 @@ fn without_a_subcommand_the_controller_runs() {
 }
 
 fn report_on(workload: &Value) -> Report {
-    check(None, &[], &[Found::new("w.yaml", workload.to_string())], BTreeMap::new())
+    check(None, &[], &[Found::new("w.yaml", workload.to_string())], &[], BTreeMap::new())
 }
 
 /// What the controller says in the status, on the same platform.
