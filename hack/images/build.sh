@@ -3,7 +3,7 @@
 #
 #   hack/images/build.sh NAME…
 #
-# NAME is pause, busybox, postgres, or a Rust binary of this workspace, which is taken from
+# NAME is pause, busybox, postgres, datastores, or a Rust binary of this workspace, which is taken from
 # BINARIES_DIR (default: where hack/images/binaries.sh puts it). The result is
 # <cache>/images/NAME.tar with the image localhost/score/NAME:dev. An image whose inputs
 # have not changed is left as it is.
@@ -21,6 +21,7 @@ image_key() {
     pause) cat "$IMAGES_SRC/Dockerfile.pause" /usr/bin/catatonit ;;
     busybox) cat "$IMAGES_SRC/Dockerfile.busybox" /bin/busybox ;;
     postgres) cat "$IMAGES_SRC"/{Dockerfile.postgres,postgres-entrypoint.sh,rootfs.sh} ;;
+    datastores) cat "$IMAGES_SRC"/{Dockerfile.datastores,rootfs.sh} ;;
     *) cat "$IMAGES_SRC/Dockerfile.rust" "$CA_CERTIFICATES" "$BINARIES_DIR/$1" ;;
   esac | sha256sum | cut -d ' ' -f 1
 }
@@ -29,7 +30,7 @@ require_inputs() {
   case $1 in
     pause) [ -x /usr/bin/catatonit ] || die "catatonit is not installed: run hack/deps.sh" ;;
     busybox) [ -x /bin/busybox ] || die "busybox-static is not installed: run hack/deps.sh" ;;
-    postgres) ;;
+    postgres | datastores) ;;
     *)
       [ -f "$CA_CERTIFICATES" ] || die "ca-certificates is not installed: run hack/deps.sh"
       [ -x "$BINARIES_DIR/$1" ] \
@@ -45,15 +46,16 @@ make_context() {
     busybox) cp /bin/busybox "$2/" ;;
     postgres)
       cp "$IMAGES_SRC/postgres-entrypoint.sh" "$2/"
-      "$IMAGES_SRC/rootfs.sh" "$2/rootfs.tar"
+      "$IMAGES_SRC/rootfs.sh" postgres "$2/rootfs.tar"
       ;;
+    datastores) "$IMAGES_SRC/rootfs.sh" datastores "$2/rootfs.tar" ;;
     *) cp "$BINARIES_DIR/$1" "$CA_CERTIFICATES" "$2/" ;;
   esac
 }
 
 dockerfile() {
   case $1 in
-    pause | busybox | postgres) echo "$IMAGES_SRC/Dockerfile.$1" ;;
+    pause | busybox | postgres | datastores) echo "$IMAGES_SRC/Dockerfile.$1" ;;
     *) echo "$IMAGES_SRC/Dockerfile.rust" ;;
   esac
 }
@@ -88,7 +90,7 @@ ensure_image() {
   rm -rf "$scratch"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh NAME…: pause, busybox, postgres or a binary of this workspace"
+[ $# -gt 0 ] || die "usage: build.sh NAME…: pause, busybox, postgres, datastores or a binary of this workspace"
 if [ "$1" = --locked ]; then
   shift
   for name; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # e2e.sh [PART OF A NAME]…: the end-to-end tests, or those whose names have such a part, on
-# the local cluster, which is given the one image more that they need: busybox, to look at a
-# container from inside.
+# the local cluster, which is given the images more that they need: busybox, to look at a
+# container from inside, and datastores, for resource types of the platform's own.
 set -euo pipefail
 
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
@@ -15,8 +15,8 @@ run() {
     --test-threads "$2" "${@:3}"
 }
 
-hack/images/build.sh busybox
-hack/cluster/cluster load "$SCORE_CACHE_DIR/images/busybox.tar"
+hack/images/build.sh busybox datastores
+hack/cluster/cluster load "$SCORE_CACHE_DIR"/images/{busybox,datastores}.tar
 failed=0
 # They wait more than they work.
 run together 8 "$@" || failed=1

@@ -31,17 +31,24 @@ group_lint() {
 group_unit() {
   # Minutes the first time: beside what cargo does.
   begin "registry" hack/tools/install.sh registry
-  [[ " $REQUESTED " != *" cluster "* ]] || begin "tools" hack/tools/install.sh
+  [[ " $REQUESTED " != *" cluster "* ]] || begin_for_cluster
   step "unit tests are built" cargo test --locked --workspace --no-run
   finish "registry"
   after "registry" step "unit tests" cargo test --locked --workspace
 }
 
+# What takes minutes the first time, and is mostly waited for.
+begin_for_cluster() {
+  begin "tools" hack/tools/install.sh
+  begin "images of Debian packages" hack/images/build.sh postgres datastores
+}
+
 # Everything that runs containers. The demo is a test of itself, and installs what the
 # end-to-end tests look at.
 group_cluster() {
-  [ -v 'BACKGROUND[tools]' ] || begin "tools" hack/tools/install.sh
+  [ -v 'BACKGROUND[tools]' ] || begin_for_cluster
   finish "tools"
+  finish "images of Debian packages"
   step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
