@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ClaimPhase, OpenObject, WorkloadRef, json};
+use crate::{ClaimPhase, OpenObject, Service, WorkloadRef, json};
 
 /// One dependency of one Workload (or of several that share it by `id`), to be provided by the provisioner that
 /// `spec.provisioner` names. Written by the orchestrator; answered in `status` by that provisioner alone.
@@ -51,6 +51,9 @@ pub struct ResourceClaimSpec {
     /// The Workload's params with every placeholder resolved; a secret is a list of segments, never text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<OpenObject>,
+    /// The ports on which that Workload serves, with every default in place, for resources that lead to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// The provisioner that must answer.
     pub provisioner: String,
     /// What the platform configured for the class.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use api_types::{
-    ClaimSummary, OpenObject, Output, PlanClaim, Reason, ResourceClaim, Service, Template, TemplateKind,
-    Workload, WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
+    ClaimSummary, OpenObject, Output, PlanClaim, Reason, ResourceClaim, Template, TemplateKind, Workload,
+    WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
 };
 use controller_kit::owner_reference;
 use kube::api::ObjectMeta;
@@ -238,7 +238,6 @@ fn plan(
             url: public_url(resource, dependency),
         })
     });
-    let ports: Vec<_> = valid.ports.iter().map(|port| port.to_api()).collect();
     let spec = WorkloadPlanSpec {
         workload_ref: workload_ref(valid),
         observed_workload_generation: valid.generation,
@@ -247,7 +246,7 @@ fn plan(
         template: template(decision, dependencies),
         annotations: decision.annotations.clone(),
         containers,
-        service: (!ports.is_empty()).then_some(Service { ports }),
+        service: valid.service(),
         claims: claims.collect(),
     };
     WorkloadPlan { metadata: object_meta(workload, valid), spec }

@@ -162,6 +162,7 @@ impl Asked<'_> {
             id: self.resource.id.as_ref().map(ToString::to_string),
             metadata: self.resource.metadata.clone(),
             params: with_defaults(&provisioner.default_params, params),
+            service: self.valid.service(),
             provisioner: provisioner.name.to_string(),
             parameters: Some(found.parameters.clone()).filter(|parameters| !parameters.is_empty()),
             deprovision_policy: provided.deprovision_policy,

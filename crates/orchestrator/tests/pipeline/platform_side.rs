@@ -63,6 +63,20 @@ async fn the_configuration_decides_backend_provisioner_and_values() {
 }
 
 #[tokio::test]
+async fn a_claim_knows_the_ports_of_its_workload() {
+    let stage = Stage::with("db.yaml");
+    stage.pass().await.unwrap();
+    assert_eq!(stage.claim("shop-api-db").unwrap().spec.service, None);
+    stage.edit(|workload| {
+        workload.spec.service =
+            serde_json::from_value(json!({"ports": [{"name": "web", "port": 80}]})).unwrap();
+    });
+    stage.pass().await.unwrap();
+    let service = json!({"ports": [{"name": "web", "port": 80, "targetPort": 80, "protocol": "TCP"}]});
+    assert_eq!(json!(stage.claim("shop-api-db").unwrap().spec.service), service);
+}
+
+#[tokio::test]
 async fn another_configuration_changes_the_plan_and_an_equal_one_writes_nothing() {
     let stage = Stage::with("web.yaml").configured(CONFIG);
     stage.pass().await.unwrap();

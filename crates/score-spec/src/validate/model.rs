@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api_types::{
-    BeforeReady, ContainerResources, OpenObject, Probe, Protocol, ResourceQuantities, ServicePort,
+    BeforeReady, ContainerResources, OpenObject, Probe, Protocol, ResourceQuantities, Service, ServicePort,
 };
 use serde_json::Value;
 
@@ -157,6 +157,14 @@ pub enum JsonTemplate {
     Object(BTreeMap<String, JsonTemplate>),
     /// Null, a boolean or a number.
     Scalar(Value),
+}
+
+impl ValidWorkload {
+    /// The ports as the API writes them, with every default in place; none if there is no port.
+    pub fn service(&self) -> Option<Service> {
+        let ports: Vec<_> = self.ports.iter().map(ValidPort::to_api).collect();
+        (!ports.is_empty()).then_some(Service { ports })
+    }
 }
 
 impl ValidResource {
