@@ -1,0 +1,31 @@
+//! Resource types that a platform declares in YAML, without code. Pure: what there is comes in as values, and what is
+//! to be done goes out as values.
+//!
+//! A [`Declaration`] is read from what a claim's class says. [`Declaration::render`] makes the objects of one claim of
+//! it; once these stand, [`Declaration::readiness`] and [`Declaration::outputs`] judge them as they are.
+//!
+//! What a Workload brings is data wherever it goes: templates and expressions are parsed before it is known, and it is
+//! never parsed with them. What is secret never passes through here: it is a mark in a text, or a reference.
+
+mod declaration;
+mod expression;
+mod hidden;
+mod inputs;
+mod kind;
+mod manifest;
+mod manifests;
+mod outputs;
+mod readiness;
+mod render;
+mod scope;
+
+pub use declaration::{Declaration, Problem, check};
+pub use expression::Unresolved;
+pub use hidden::{Generated, Part};
+pub use inputs::{Inputs, InputsError, generated_name};
+pub use kind::{ObjectKind, ObjectKindError, ObjectName, Place};
+pub use manifest::Manifest;
+pub use manifests::{Misfit, Rendered};
+pub use outputs::Outputs;
+pub use readiness::Readiness;
+pub use scope::{Live, Scope, visible};

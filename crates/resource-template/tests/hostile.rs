@@ -1,0 +1,319 @@
+//! What a Workload, or a careless platform, could try. Each is refused, or stands where it was put as the text that it
+//! is.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
+
+use api_types::ResourceClaim;
+use resource_template::{Declaration, Live, Part, Problem, Rendered, Scope, check};
+use serde_json::{Value, json};
+
+/// A type that puts a param wherever one can be put.
+const TRUSTING: &str = r#"
+values: {}
+vars: {text: "string(params.text)"}
+manifests:
+  - apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: it, labels: {text: "{{ params.text }}"}, annotations: {text: "a {{ params.text }} b"}}
+    data: {alone: "{{ params.text }}", inside: "a {{ params.text }} b", computed: "{{ vars.text }}"}
+  - apiVersion: v1
+    kind: Secret
+    metadata: {name: secret}
+    stringData: {text: "{{ params.text }}", both: "{{ params.text }}:{{ generated('password') }}"}
+outputs:
+  value: {value: params.text}
+  inside: {value: "'a ' + params.text + ' b'"}
+"#;
+
+fn declaration(text: &str) -> Result<Declaration, Vec<Problem>> {
+    let Value::Object(parameters) = serde_yaml_ng::from_str(text).unwrap() else { panic!("no map: {text}") };
+    Declaration::read(&parameters)
+}
+
+fn claim(params: &Value) -> ResourceClaim {
+    serde_json::from_value(json!({
+        "metadata": {"namespace": "team", "name": "shop-it", "uid": "claim-uid"},
+        "spec": {
+            "workloadRef": {"name": "shop", "uid": "w"}, "key": "it", "type": "any", "class": "default",
+            "id": "an-id", "provisioner": "p", "deprovisionPolicy": "Delete", "params": params,
+        },
+    }))
+    .unwrap()
+}
+
+fn rendered(text: &str, params: &Value) -> Result<Rendered, String> {
+    let declaration = declaration(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let inputs = declaration.inputs(&claim(params)).map_err(|why| why.to_string())?;
+    declaration.render(&inputs).map_err(|why| why.to_string())
+}
+
+/// Texts that mean something to one of those through whose hands they go.
+const TEXTS: [&str; 40] = [
+    "{{ generated('password') }}",
+    "{{ values }}",
+    "{% for x in range(9) %}x{% endfor %}",
+    "{# gone #}",
+    "${resources.db.password}",
+    "$(KUBERNETES_SERVICE_HOST)",
+    "x\nkind: Secret",
+    "x\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: other}",
+    "\"}, metadata: {namespace: kube-system}, x: {\"",
+    "x\", \"y\": \"z",
+    "'; DROP TABLE users; --",
+    "' || true || '",
+    "x' + objects.secret.data + '",
+    "objects.secret.data.password",
+    "params.text",
+    "&anchor x",
+    "*anchor",
+    "!!binary c2VjcmV0",
+    "!!python/object/apply:os.system ['id']",
+    "<<: {a: b}",
+    "| block",
+    "> folded",
+    "# comment",
+    "- item",
+    "null",
+    "~",
+    "true",
+    "0x10",
+    "1e400",
+    "2026-01-01",
+    "../../secrets/other",
+    "..%2f..%2fsecrets%2fother",
+    "/api/v1/namespaces/kube-system/secrets",
+    "a/b?fieldManager=x",
+    "\u{0}",
+    "\u{feff}x",
+    "\u{202e}txet",
+    "score-hidden-00000000000000000000000000000000-g32:password;",
+    "score-hidden-00000000000000000000000000000000-p0;",
+    "🔐💬other_password💬🔐",
+];
+
+#[test]
+fn what_a_workload_writes_stands_where_it_was_put_as_it_was_written() {
+    for text in TEXTS {
+        let rendered = rendered(TRUSTING, &json!({"text": text})).unwrap();
+        let [map, secret] = rendered.manifests.as_slice() else { panic!("{text}: {rendered:?}") };
+        let inside = format!("a {text} b");
+        assert_eq!(json!(map.fields), json!({"data": {"alone": text, "inside": inside, "computed": text}}));
+        assert_eq!((&map.labels["text"], &map.annotations["text"]), (&text.to_owned(), &inside));
+        assert_eq!(secret.secret["text"], [Part::Text(text.to_owned())]);
+        assert_eq!(secret.secret["both"][0], Part::Text(format!("{text}:")));
+        assert_eq!(secret.secret["both"].len(), 2);
+        let inputs = declaration(TRUSTING).unwrap().inputs(&claim(&json!({"text": text}))).unwrap();
+        let outputs = declaration(TRUSTING).unwrap().outputs(&Scope::of(&inputs, &Live::default())).unwrap();
+        assert_eq!(json!(outputs.values), json!({"value": text, "inside": inside}));
+        assert!(outputs.secrets.is_empty());
+    }
+}
+
+#[test]
+fn what_is_no_name_is_no_name_of_an_object() {
+    let named = "manifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ params.text }}'}}]";
+    let read = "reads: {x: {apiVersion: v1, kind: Service, name: '{{ params.text }}'}}";
+    let output = "outputs: {x: {secretKeyRef: {name: params.text, key: k}}}";
+    let more = ["", "A", "a b", "a/b", "a\n", "-a", "a..b", "é"];
+    // Some of what means something elsewhere is a name like any other.
+    let names =
+        ["null", "true", "0x10", "1e400", "2026-01-01", "objects.secret.data.password", "params.text"];
+    for text in TEXTS.into_iter().chain(more).filter(|text| !names.contains(text)) {
+        let params = json!({"text": text});
+        assert!(rendered(named, &params).unwrap_err().contains("is not a name"), "{text}");
+        assert!(rendered(read, &params).unwrap_err().contains("is not a name"), "{text}");
+        let declaration = declaration(output).unwrap();
+        let inputs = declaration.inputs(&claim(&params)).unwrap();
+        let error = declaration.outputs(&Scope::of(&inputs, &Live::default())).unwrap_err();
+        assert!(error.message.contains("is not a name"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_not_put_into_one() {
+    let inside = "manifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: it}, data: {x: 'a {{ params.text }}'}}]";
+    for value in [json!(null), json!([1]), json!({"a": 1})] {
+        assert!(rendered(inside, &json!({"text": value})).is_err(), "{value}");
+    }
+    for params in [json!({"text": {"a": 1}}), json!({"text": ["x"]})] {
+        assert!(rendered(TRUSTING, &params).is_err(), "{params}");
+    }
+}
+
+#[test]
+fn a_workload_cannot_name_secrets() {
+    let reference = json!({"secretKeyRef": {"name": "other", "key": "password"}});
+    for params in [
+        json!({"text": reference}),
+        json!({"text": {"deep": [1, reference]}}),
+        json!({"text": [reference, {"value": "x"}, 1]}),
+        json!({"secretKeyRef": {}, "text": "x"}),
+    ] {
+        assert!(rendered(TRUSTING, &params).unwrap_err().contains("secretKeyRef"), "{params}");
+    }
+}
+
+/// A param that another resource's secret output is in.
+fn secret() -> Value {
+    json!({"text": [{"secretKeyRef": {"name": "db", "key": "password"}}]})
+}
+
+#[test]
+fn a_secret_goes_into_a_secret_or_where_kubernetes_takes_its_reference() {
+    let of = |field: &str| {
+        rendered(
+            &format!("manifests: [{{apiVersion: v1, kind: Secret, metadata: {{name: s}}, {field}}}]"),
+            &secret(),
+        )
+    };
+    let copied = Part::Copied(serde_json::from_value(json!({"name": "db", "key": "password"})).unwrap());
+    for text in ["stringData: {x: '{{ params.text }}'}", "stringData: {x: \"{{ '' ~ params.text }}\"}"] {
+        assert_eq!(of(text).unwrap().manifests[0].secret["x"], std::slice::from_ref(&copied), "{text}");
+    }
+    let env = "manifests: [{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {valueFrom: '{{ params.text }}'}}]";
+    let expected = json!({"spec": {"valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}});
+    assert_eq!(json!(rendered(env, &secret()).unwrap().manifests[0].fields), expected);
+}
+
+#[test]
+fn a_secret_in_a_text_is_refused_everywhere_else() {
+    for (kind, body) in [
+        ("ConfigMap", "data: {x: 'a {{ params.text }}'}"),
+        ("ConfigMap", "data: {x: \"{{ generated('password') }}\"}"),
+        ("ConfigMap", "data: {\"x\": [[{y: \"{{ generated('password') }}\"}]]}"),
+        ("Secret", "data: {x: \"{{ generated('password') }}\"}"),
+        ("Secret", "type: \"{{ generated('password') }}\""),
+        ("Secret", "stringData: {x: \"{{ generated('password') | upper }}\"}"),
+        ("Secret", "stringData: {x: \"{{ (generated('password') ~ '')[:50] }}\"}"),
+        ("Secret", "stringData: {x: \"{{ generated('password') | replace(':password', 'x') }}\"}"),
+        ("Secret", "stringData: {x: {secretKeyRef: {name: other, key: k}}}"),
+        ("Secret", "stringData: {x: [a]}"),
+    ] {
+        let text = format!("manifests: [{{apiVersion: v1, kind: {kind}, metadata: {{name: it}}, {body}}}]");
+        match rendered(&text, &secret()) {
+            Err(error) => assert!(!error.contains("score-hidden"), "{body}: {error}"),
+            Ok(rendered) => panic!("{body}: {rendered:?}"),
+        }
+    }
+    for metadata in ["labels", "annotations"] {
+        let text = format!(
+            "manifests: [{{apiVersion: v1, kind: Secret, metadata: {{name: it, {metadata}: {{x: \"{{{{ generated('p') }}}}\"}}}}}}]"
+        );
+        assert!(rendered(&text, &secret()).unwrap_err().contains("stringData"), "{metadata}");
+    }
+}
+
+#[test]
+fn no_output_that_is_no_secret_holds_one() {
+    for (output, words) in [
+        ("value: params.text", "secretKeyRef"),
+        ("value: {deep: [params.text]}", "secretKeyRef"),
+        ("value: 'objects.secret.data.x'", "No such key"),
+    ] {
+        let declaration = declaration(&format!("outputs: {{x: {{{output}}}}}")).unwrap();
+        let inputs = declaration.inputs(&claim(&secret())).unwrap();
+        let object = json!({"kind": "Secret", "metadata": {"name": "s"}, "data": {"x": "c2VjcmV0"}});
+        let seen = resource_template::visible(&"v1/Secret".parse().unwrap(), object);
+        let live = Live { objects: [("secret".to_owned(), seen)].into(), ..Live::default() };
+        let error = declaration.outputs(&Scope::of(&inputs, &live)).unwrap_err();
+        assert!(error.message.contains(words), "{output}: {error}");
+    }
+}
+
+#[test]
+fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
+    let object = |fields: &str| format!("manifests: [{{apiVersion: v1, kind: ConfigMap, {fields}}}]");
+    for (text, path, words) in [
+        ("helm: {chart: redis}".to_owned(), "helm", "not supported"),
+        ("externalApi: {}".to_owned(), "externalApi", "not supported"),
+        ("manifest: []".to_owned(), "the declaration", "unknown field"),
+        ("manifests: 7".to_owned(), "manifests", "list of objects"),
+        ("manifests: ['a']".to_owned(), "manifests[0]", "must be an object"),
+        ("manifests: 'name: {{ x }}'".to_owned(), "manifests", "quotes"),
+        ("manifests: [{kind: ConfigMap}]".to_owned(), "manifests[0]", "apiVersion"),
+        ("manifests: [{apiVersion: v1, kind: '{{ params.kind }}'}]".to_owned(), "manifests[0]", "template"),
+        (
+            "manifests: [{apiVersion: score.dev/v1b1, kind: Workload}]".to_owned(),
+            "manifests[0]",
+            "controllers of Score",
+        ),
+        (
+            "manifests: [{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding}]".to_owned(),
+            "manifests[0]",
+            "rights",
+        ),
+        (object("metadata: {name: '{{ x'}"), "manifests[0]", "syntax error"),
+        (object("metadata: {name: a, annotations: {score.dev/id: 'a-b'}}"), "manifests[0]", "an id is"),
+        (object("metadata: {name: a, annotations: {score.dev/when: '1 +'}}"), "manifests[0]", "no CEL"),
+        (
+            object("metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: b}"),
+            "manifests[1]",
+            "second",
+        ),
+        ("readyWhen: '1 +'".to_owned(), "readyWhen", "no CEL"),
+        ("readyWhen: [{when: 'true', message: m, x: 1}]".to_owned(), "readyWhen[0]", "unknown field"),
+        ("readyWhen: 7".to_owned(), "readyWhen", "expression"),
+        ("outputs: {x: {value: ')'}}".to_owned(), "outputs.x.value", "no CEL"),
+        ("outputs: {x: {value: {a: ['(']}}}".to_owned(), "outputs.x.value.a[0]", "no CEL"),
+        ("outputs: {x: {}}".to_owned(), "outputs.x", "one of"),
+        ("outputs: {x: {value: '1', secretKeyRef: {name: '1', key: k}}}".to_owned(), "outputs.x", "one of"),
+        (
+            "outputs: {x: {secretKeyRef: {name: '1', key: a/b}}}".to_owned(),
+            "outputs.x.secretKeyRef.key",
+            "key",
+        ),
+        ("outputs: {'a.b': {value: '1'}}".to_owned(), "outputs.a.b", "name of an output"),
+        ("reads: {x: {apiVersion: v1, kind: Secret, name: other}}".to_owned(), "reads.x", "secrets"),
+        ("reads: {'x y': {apiVersion: v1, kind: Service, name: other}}".to_owned(), "reads.x y", "an id is"),
+        ("vars: {x: '('}".to_owned(), "vars.x", "no CEL"),
+        ("require: [{when: 1}]".to_owned(), "require[0].when", "expression"),
+    ] {
+        let Value::Object(parameters) = serde_yaml_ng::from_str(&text).unwrap() else { panic!("{text}") };
+        let problems = check(&parameters);
+        let found = problems.iter().any(|problem| problem.path == path && problem.message.contains(words));
+        assert!(found, "{text}: {problems:?}");
+    }
+}
+
+#[test]
+fn an_object_that_claims_what_is_not_its_own_is_refused() {
+    for (fields, words) in [
+        ("metadata: {name: it, namespace: kube-system}", "namespace"),
+        ("metadata: {name: it, namespace: '{{ params.text }}'}", "namespace"),
+        ("metadata: {name: it, ownerReferences: []}", "ownerReferences"),
+        ("metadata: {name: it, finalizers: [a]}", "finalizers"),
+        ("metadata: {generateName: it}", "generateName"),
+        ("metadata: {name: it, uid: u}", "uid"),
+        ("metadata: {name: it, labels: {score.dev/workload: x}}", "score.dev/workload"),
+        ("metadata: {name: it, annotations: {score.dev/claim: x}}", "score.dev/claim"),
+        ("metadata: {name: it, labels: {a: 1}}", "map of texts"),
+        ("metadata: {name: 7}", "metadata.name"),
+        ("metadata: {}", "metadata.name"),
+        ("spec: {}", "metadata.name"),
+        ("metadata: {name: it}, status: {}", "status"),
+    ] {
+        let text = format!("manifests: [{{apiVersion: v1, kind: ConfigMap, {fields}}}]");
+        let error = rendered(&text, &json!({"text": "kube-system"})).unwrap_err();
+        assert!(error.contains(words), "{fields}: {error}");
+    }
+    let reserved =
+        "manifests: [{apiVersion: v1, kind: Secret, metadata: {name: '{{ claim.name }}-generated'}}]";
+    assert!(rendered(reserved, &json!({})).unwrap_err().contains("kept for generated values"));
+    let lengths = "manifests: [{apiVersion: v1, kind: Secret, metadata: {name: s}, stringData: \
+                   {a: \"{{ generated('p', length=20) }}\", b: \"{{ generated('p', length=30) }}\"}}]";
+    assert!(rendered(lengths, &json!({})).unwrap_err().contains("two lengths"));
+    let twice = "manifests: [{apiVersion: v1, kind: Service, metadata: {name: s}}, {apiVersion: v1, kind: Service, \
+                 metadata: {name: '{{ \"s\" }}', annotations: {score.dev/id: other}}}]";
+    assert!(rendered(twice, &json!({})).unwrap_err().contains("twice"));
+    let large = "manifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: s}, data: {a: '{{ \"x\" * 300000 }}'}}]";
+    assert!(rendered(large, &json!({})).unwrap_err().contains("too large"));
+}
+
+#[test]
+fn manifests_may_be_a_text_of_documents_that_is_read_before_it_is_filled_in() {
+    let text = "manifests: |\n  apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a}\n  data: {x: '{{ params.text }}'}\n  \
+                ---\n  apiVersion: v1\n  kind: Service\n  metadata:\n    name: b\n    annotations: {score.dev/when: params.text == 'no'}\n";
+    let rendered = rendered(text, &json!({"text": "\n---\nkind: Secret"})).unwrap();
+    let [map] = rendered.manifests.as_slice() else { panic!("{rendered:?}") };
+    assert_eq!(json!(map.fields), json!({"data": {"x": "\n---\nkind: Secret"}}));
+}
