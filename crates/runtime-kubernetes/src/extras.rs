@@ -5,13 +5,12 @@
 //! made and until it is gone, so whenever the process dies, the next one finds everything.
 
 mod inventory;
-mod kinds;
 mod memory;
 
 use std::{collections::BTreeSet, time::Instant};
 
 use api_types::Reason;
-use controller_kit::{Applied, Applier, Created};
+use controller_kit::{Applied, Applier, Created, Kinds, Served};
 use kube::{
     Api, Client,
     core::{ApiResource, DynamicObject},
@@ -19,10 +18,7 @@ use kube::{
 use serde_json::Value;
 
 pub use self::inventory::{ANNOTATION_OBJECTS, Inventory};
-use self::{
-    kinds::{Kinds, Served},
-    memory::Memory,
-};
+use self::memory::Memory;
 use crate::{
     apply::{Stance, stance},
     messages::{self, PREDECESSOR, Refusal},
@@ -123,7 +119,7 @@ pub enum Written {
 impl Extras {
     /// Makes objects of the kinds in `allowed` alone.
     pub fn new(client: Client, applier: Applier, allowed: impl IntoIterator<Item = ObjectKind>) -> Self {
-        let kinds = Kinds::new(client.clone(), allowed);
+        let kinds = Kinds::new(client.clone(), allowed.into_iter().map(|kind| kind.gvk()));
         Self { client, applier, kinds, memory: Memory::default() }
     }
 
@@ -201,7 +197,7 @@ impl Extras {
         let place = extra.place();
         let kind = &place.kind;
         let misfit = |why: String| Failing::from(messages::misfit(&Misfit::new(&extra.part, why)));
-        let failing = match self.kinds.served(kind).await.map_err(request("look for", &place))? {
+        let failing = match self.kinds.served(&kind.gvk()).await.map_err(request("look for", &place))? {
             Served::Yes(resource) => {
                 let found = self.find(identity, &place, resource).await?;
                 match found.live.as_ref().map_or(Stance::Ours, |live| stance(&live.metadata, identity)) {
@@ -220,7 +216,7 @@ impl Extras {
 
     /// Removes the object at `place`, if it is this plan's.
     async fn prune(&self, identity: &Identity, place: &Place) -> Result<Pruned, Error> {
-        let resource = match self.kinds.served(&place.kind).await.map_err(request("look for", place))? {
+        let resource = match self.kinds.served(&place.kind.gvk()).await.map_err(request("look for", place))? {
             Served::Yes(resource) => resource,
             Served::Withheld => return Ok(Pruned::Withheld),
             Served::Unbound | Served::Missing => return Ok(Pruned::Gone),

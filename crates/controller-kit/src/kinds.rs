@@ -1,25 +1,23 @@
-//! Which kinds templates may make, and how the cluster calls them.
+//! Which kinds that are known only at run time a controller may touch, and how the cluster calls them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
 use kube::{
     Client,
-    core::ApiResource,
+    core::{ApiResource, GroupVersionKind},
     discovery::{Scope, pinned_kind},
     error::DiscoveryError,
 };
 
-use crate::template::ObjectKind;
-
-/// The kinds that the platform grants.
+/// The kinds that a controller may touch.
 pub struct Kinds {
     client: Client,
-    allowed: BTreeSet<ObjectKind>,
+    allowed: HashSet<GroupVersionKind>,
     /// What the API server has said. A kind that is removed afterwards fails like one that is not there.
-    known: Mutex<HashMap<ObjectKind, Served>>,
+    known: Mutex<HashMap<GroupVersionKind, Served>>,
 }
 
 /// Whether there can be objects of a kind.
@@ -27,7 +25,7 @@ pub struct Kinds {
 pub enum Served {
     /// Under this name.
     Yes(ApiResource),
-    /// The platform does not grant it.
+    /// The controller may not touch it.
     Withheld,
     /// Its objects belong to no namespace.
     Unbound,
@@ -37,7 +35,7 @@ pub enum Served {
 
 impl Kinds {
     /// Those in `allowed`, in the cluster of `client`.
-    pub fn new(client: Client, allowed: impl IntoIterator<Item = ObjectKind>) -> Self {
+    pub fn new(client: Client, allowed: impl IntoIterator<Item = GroupVersionKind>) -> Self {
         Self { client, allowed: allowed.into_iter().collect(), known: Mutex::default() }
     }
 
@@ -46,14 +44,14 @@ impl Kinds {
     ///
     /// # Errors
     /// If the API server does not say.
-    pub async fn served(&self, kind: &ObjectKind) -> Result<Served, kube::Error> {
+    pub async fn served(&self, kind: &GroupVersionKind) -> Result<Served, kube::Error> {
         if !self.allowed.contains(kind) {
             return Ok(Served::Withheld);
         }
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(kind) {
             return Ok(known.clone());
         }
-        let served = match pinned_kind(&self.client, &kind.gvk()).await {
+        let served = match pinned_kind(&self.client, kind).await {
             Ok((resource, capabilities)) if capabilities.scope == Scope::Namespaced => Served::Yes(resource),
             Ok(_) => Served::Unbound,
             Err(error) if is_missing(&error) => return Ok(Served::Missing),
