@@ -116,6 +116,9 @@ fn secret_texts(
         Some(Value::Object(texts)) => texts,
         Some(_) => return Err("stringData must be a map of texts".into()),
     };
+    if fields.get("data").is_some_and(|data| !data.is_object()) {
+        return Err("data must be a map of texts in base64".into());
+    }
     let data = fields.get("data").and_then(Value::as_object);
     if let Some(key) = texts.keys().find(|key| data.is_some_and(|data| data.contains_key(*key))) {
         return Err(format!("`{}` stands both in data and in stringData", shortened(key)));

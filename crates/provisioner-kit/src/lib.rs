@@ -1,0 +1,20 @@
+//! What every Score provisioner shares: who a [`Claim`] is, whose an object is ([`standing`], [`Marks`]), what a claim is
+//! [answered](Answer), and when to look again ([`Retries`]).
+//!
+//! It knows nothing of what is provided.
+
+mod answer;
+mod claim;
+mod marks;
+mod ownership;
+mod retries;
+mod update_status;
+
+pub use answer::{Answer, Outputs, Retry};
+pub use claim::{Claim, Incomplete};
+pub use marks::{Marks, guarded};
+pub use ownership::{
+    ANNOTATION_CLAIM, ANNOTATION_CLAIM_UID, ANNOTATION_POLICY, Standing, claim_of, policy_name, standing,
+};
+pub use retries::Retries;
+pub use update_status::{UpdateStatusError, status, update_status};

@@ -1,0 +1,161 @@
+//! Whose an object is. Nothing that is not this claim's is ever taken over.
+
+use api_types::{DeprovisionPolicy, metadata};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::claim::Claim;
+
+/// The claim, by name, that an object was made for.
+pub const ANNOTATION_CLAIM: &str = "score.dev/claim";
+/// The claim, by uid, that an object belongs to now.
+pub const ANNOTATION_CLAIM_UID: &str = "score.dev/claim-uid";
+/// What becomes of an object when its claim is deleted. It is read when a later claim has the same name.
+pub const ANNOTATION_POLICY: &str = "score.dev/deprovision-policy";
+
+/// How an object that has a name which a claim needs stands to that claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none.
+    Absent,
+    /// It is this claim's.
+    Ours,
+    /// An earlier claim of the same name retained it, so it is this claim's to have.
+    Adoptable,
+    /// It is on its way out: wait.
+    Leaving,
+    /// An earlier claim of the same name left it behind for good: whoever wants it must say so.
+    Orphaned,
+    /// It is somebody else's; by whom, in words for users.
+    Foreign(String),
+}
+
+/// How the object with `meta` stands to `claim`, whose objects `manager` makes.
+pub fn standing(meta: Option<&ObjectMeta>, claim: &Claim, manager: &str) -> Standing {
+    let Some(meta) = meta else { return Standing::Absent };
+    if label(meta, metadata::LABEL_MANAGED_BY) != Some(manager)
+        || annotation(meta, ANNOTATION_CLAIM) != Some(claim.name.as_str())
+    {
+        return Standing::Foreign(owner_in_words(meta, manager));
+    }
+    if meta.deletion_timestamp.is_some() {
+        return Standing::Leaving;
+    }
+    if annotation(meta, ANNOTATION_CLAIM_UID) == Some(claim.uid.as_str()) {
+        return Standing::Ours;
+    }
+    match annotation(meta, ANNOTATION_POLICY) {
+        Some("Retain") => Standing::Adoptable,
+        Some("Delete") => Standing::Leaving,
+        _ => Standing::Orphaned,
+    }
+}
+
+fn owner_in_words(meta: &ObjectMeta, manager: &str) -> String {
+    let managed = label(meta, metadata::LABEL_MANAGED_BY) == Some(manager);
+    if let Some(claim) = annotation(meta, ANNOTATION_CLAIM).filter(|_| managed) {
+        return format!("the dependency `{claim}`");
+    }
+    if let Some(workload) = label(meta, metadata::LABEL_WORKLOAD) {
+        return format!("the workload `{workload}`");
+    }
+    match label(meta, metadata::LABEL_MANAGED_BY) {
+        Some(manager) => format!("something that `{manager}` manages"),
+        None => "something that was not made by Score".to_owned(),
+    }
+}
+
+/// The name of `policy` as it stands in [`ANNOTATION_POLICY`].
+pub fn policy_name(policy: DeprovisionPolicy) -> &'static str {
+    match policy {
+        DeprovisionPolicy::Delete => "Delete",
+        DeprovisionPolicy::Retain => "Retain",
+        DeprovisionPolicy::Orphan => "Orphan",
+    }
+}
+
+/// The claim that an object was made for, if it carries the mark.
+pub fn claim_of(meta: &ObjectMeta) -> Option<&str> {
+    annotation(meta, ANNOTATION_CLAIM)
+}
+
+fn label<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    meta.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    meta.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "manager";
+
+    fn meta(yaml: &str) -> ObjectMeta {
+        serde_yaml_ng::from_str(yaml).unwrap()
+    }
+
+    fn claim(name: &str, uid: &str) -> Claim {
+        let claim = format!(
+            "{{metadata: {{namespace: team, name: {name}, uid: {uid}}}, spec: {{workloadRef: {{name: app, uid: w}}, \
+             key: db, type: t, class: c, provisioner: p, deprovisionPolicy: Delete}}}}"
+        );
+        let claim: api_types::ResourceClaim = serde_yaml_ng::from_str(&claim).unwrap();
+        Claim::try_from(&claim).unwrap()
+    }
+
+    fn stands(meta: Option<&ObjectMeta>, name: &str, uid: &str) -> Standing {
+        standing(meta, &claim(name, uid), NAME)
+    }
+
+    fn made_for(claim: &str, uid: &str, policy: &str) -> ObjectMeta {
+        meta(&format!(
+            "labels: {{app.kubernetes.io/managed-by: {NAME}}}\n\
+             annotations: {{score.dev/claim: {claim}, score.dev/claim-uid: {uid}, score.dev/deprovision-policy: {policy}}}"
+        ))
+    }
+
+    #[test]
+    fn an_object_of_the_claim_is_its_own_whatever_the_policy() {
+        for policy in ["Delete", "Retain", "Orphan"] {
+            assert_eq!(stands(Some(&made_for("app-db", "u1", policy)), "app-db", "u1"), Standing::Ours);
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_claim_of_the_name_left_is_judged_by_its_policy() {
+        let of = |policy: &str| stands(Some(&made_for("app-db", "old", policy)), "app-db", "new");
+        assert_eq!(of("Retain"), Standing::Adoptable);
+        assert_eq!(of("Delete"), Standing::Leaving);
+        assert_eq!(of("Orphan"), Standing::Orphaned);
+        assert_eq!(of("Something"), Standing::Orphaned);
+    }
+
+    #[test]
+    fn an_object_that_is_being_deleted_is_leaving_even_if_it_is_ours() {
+        let mut leaving = made_for("app-db", "u1", "Retain");
+        leaving.deletion_timestamp = meta("deletionTimestamp: 2026-01-01T00:00:00Z").deletion_timestamp;
+        assert_eq!(stands(Some(&leaving), "app-db", "u1"), Standing::Leaving);
+    }
+
+    #[test]
+    fn the_owner_of_a_foreign_object_is_told_in_words_for_users() {
+        let words = |meta: &ObjectMeta| match stands(Some(meta), "app-db", "u1") {
+            Standing::Foreign(words) => words,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(words(&made_for("other-db", "u1", "Delete")), "the dependency `other-db`");
+        assert_eq!(words(&meta("labels: {score.dev/workload: web}")), "the workload `web`");
+        assert_eq!(
+            words(&meta("labels: {app.kubernetes.io/managed-by: Helm}")),
+            "something that `Helm` manages"
+        );
+        assert_eq!(words(&meta("name: x")), "something that was not made by Score");
+    }
+
+    #[test]
+    fn nothing_is_absent() {
+        assert_eq!(stands(None, "app-db", "u1"), Standing::Absent);
+    }
+}

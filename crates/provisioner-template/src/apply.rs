@@ -1,0 +1,244 @@
+//! Step 4: makes what is wanted and removes what is not any more, in an order in which the process may die after any
+//! write.
+//!
+//! - An object is on record before it is made, and until it is gone.
+//! - A generated value is in the record before it is anywhere else.
+//! - The record never goes before what was made with it: it becomes owned by the claim last, and is released first.
+
+use std::collections::BTreeMap;
+
+use api_types::{DeprovisionPolicy, SecretKeyRef};
+use controller_kit::{Applied, Applier, Created};
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+    core::DynamicObject,
+};
+use provisioner_kit::{Standing, guarded, standing};
+use resource_template::Place;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    NAME,
+    build::object,
+    generate::{Values, generate},
+    objects::{LookError, Objects, Shut, Spot},
+    record::{self, Change, Inventory},
+    validate::{Target, Work},
+};
+
+/// Writes.
+pub struct Writer {
+    client: Client,
+    applier: Applier,
+}
+
+/// What became of the writes.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything is as it should be: the objects as they are now, by id.
+    Applied(BTreeMap<String, DynamicObject>),
+    /// The API server does not allow it; a quota's name, if that is why.
+    Refused(Option<String>),
+    /// Something has changed since it was read: look again.
+    Outdated,
+}
+
+/// A write failed for a reason that may go away by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server did not answer as it should.
+    #[error("failed to write {what}")]
+    Write {
+        /// What was to be written.
+        what: String,
+        /// What went wrong.
+        source: kube::Error,
+    },
+    /// The API server did not say what there is.
+    #[error(transparent)]
+    Look(#[from] LookError),
+    /// No value can be generated without it.
+    #[error("failed to get randomness from the operating system")]
+    Randomness(#[from] rand::rngs::SysError),
+}
+
+/// Why the writes were not brought to an end.
+enum Stop {
+    Refused(Option<String>),
+    Outdated,
+    Failed(Error),
+}
+
+/// What is to be written, besides the objects themselves.
+pub struct Around<'a> {
+    /// The record as it was found.
+    pub record: Option<&'a Secret>,
+    /// What must have been generated, with lengths.
+    pub generated: BTreeMap<String, usize>,
+    /// The secrets of other resources.
+    pub copied: BTreeMap<SecretKeyRef, ByteString>,
+}
+
+impl Writer {
+    /// Writes with `client` and `applier`.
+    pub fn new(client: Client, applier: Applier) -> Self {
+        Self { client, applier }
+    }
+
+    /// Does `work`.
+    ///
+    /// # Errors
+    /// If the API server does not answer as it should.
+    pub async fn apply(&self, objects: &Objects, work: &Work, around: Around<'_>) -> Result<Outcome, Error> {
+        match self.write(objects, work, around).await {
+            Ok(applied) => Ok(Outcome::Applied(applied)),
+            Err(Stop::Refused(quota)) => Ok(Outcome::Refused(quota)),
+            Err(Stop::Outdated) => Ok(Outcome::Outdated),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn write(
+        &self,
+        objects: &Objects,
+        work: &Work,
+        around: Around<'_>,
+    ) -> Result<BTreeMap<String, DynamicObject>, Stop> {
+        let wanted = Inventory(work.targets.iter().map(|target| target.manifest.place.clone()).collect());
+        let recorded = Inventory::of(around.record);
+        if wanted.0.is_empty() && around.record.is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let all = Inventory(recorded.0.union(&wanted.0).cloned().collect());
+        let record = self.begin(work, &around, &all).await?;
+        let values = Values { generated: record::values(&record), copied: around.copied };
+        let mut applied = BTreeMap::new();
+        for target in &work.targets {
+            applied.insert(target.manifest.id.clone(), self.object(work, target, &values).await?);
+        }
+        let stale: Vec<_> = all.0.difference(&wanted.0).cloned().collect();
+        let left = self.prune(objects, work, stale).await?;
+        let inventory = Inventory(wanted.0.into_iter().chain(left).collect());
+        self.change(work, Some(&record), record::after(&work.marks, &record, &inventory), Map::new()).await?;
+        Ok(applied)
+    }
+
+    /// The record, with all that must be in it before anything is made.
+    async fn begin(&self, work: &Work, around: &Around<'_>, inventory: &Inventory) -> Result<Secret, Stop> {
+        let change = record::before(&work.claim, &work.marks, around.record, inventory);
+        let mut data = Map::new();
+        for (name, length) in record::missing(around.record, &around.generated) {
+            let value = generate(length).map_err(|error| Stop::Failed(error.into()))?;
+            data.insert(name, json!(value));
+        }
+        self.change(work, around.record, change, data).await
+    }
+
+    /// Changes the record, which is at `live`, and adds `data`. A value that is there already is never overwritten: a
+    /// patch holds for the version that was read only.
+    async fn change(
+        &self,
+        work: &Work,
+        live: Option<&Secret>,
+        change: Change,
+        data: Map<String, Value>,
+    ) -> Result<Secret, Stop> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &work.claim.namespace);
+        let written = match (change, live) {
+            (Change::None, Some(live)) if data.is_empty() => return Ok(live.clone()),
+            (Change::None, Some(live)) => {
+                let mut patch = guarded(Map::new(), &live.metadata);
+                patch.insert("data".to_owned(), Value::Object(data));
+                self.patch(&api, live, patch).await
+            }
+            (Change::Patch(mut patch), Some(live)) => {
+                if !data.is_empty() {
+                    patch.insert("data".to_owned(), Value::Object(data));
+                }
+                self.patch(&api, live, patch).await
+            }
+            (Change::Create(mut secret), _) => {
+                secret.data = serde_json::from_value(Value::Object(data)).ok();
+                let params = PostParams { field_manager: Some(NAME.to_owned()), ..PostParams::default() };
+                api.create(&params, &secret).await
+            }
+            (Change::None | Change::Patch(_), None) => return Err(Stop::Outdated),
+        };
+        written.map_err(|error| stopped(true, "the record of the claim".to_owned(), error))
+    }
+
+    async fn patch(
+        &self,
+        api: &Api<Secret>,
+        live: &Secret,
+        patch: Map<String, Value>,
+    ) -> Result<Secret, kube::Error> {
+        let name = live.metadata.name.as_deref().unwrap_or_default();
+        let params = PatchParams { field_manager: Some(NAME.to_owned()), ..PatchParams::default() };
+        api.patch(name, &params, &Patch::Merge(patch)).await
+    }
+
+    async fn object(&self, work: &Work, target: &Target, values: &Values) -> Result<DynamicObject, Stop> {
+        let place = &target.manifest.place;
+        let failed = |error| stopped(place.kind.is_secret(), place.to_string(), error);
+        let desired = object(&target.manifest, &work.claim.namespace, &work.marks, values);
+        // What was generated or found a moment ago is there no more.
+        let desired = desired.ok_or(Stop::Outdated)?;
+        let Some(live) = target.live.as_deref() else {
+            return match self.applier.create_as(&target.resource, desired).await.map_err(failed)? {
+                Created::Written(object) => Ok(object),
+                Created::InTheWay => Err(Stop::Outdated),
+            };
+        };
+        match self.applier.apply_as(&target.resource, desired, Some(live)).await.map_err(failed)? {
+            Applied::Unchanged => Ok(live.clone()),
+            Applied::Written(object) => Ok(object),
+        }
+    }
+
+    /// Removes the objects at `places`, and gives those that have to stay on record. By a policy that keeps data
+    /// nothing is removed: the platform may only have made a mistake.
+    async fn prune(&self, objects: &Objects, work: &Work, places: Vec<Place>) -> Result<Vec<Place>, Stop> {
+        if work.claim.policy != DeprovisionPolicy::Delete {
+            return Ok(places);
+        }
+        let mut left = Vec::new();
+        for place in places {
+            let spot = objects.look(&work.claim.namespace, &place).await;
+            match spot.map_err(|error| Stop::Failed(error.into()))? {
+                Spot::Open(resource, Some(live)) => {
+                    if standing(Some(&live.metadata), &work.claim, NAME) == Standing::Ours {
+                        let failed = |error| stopped(true, place.to_string(), error);
+                        self.applier.delete_as(&resource, &*live).await.map_err(failed)?;
+                    }
+                }
+                Spot::Open(_, None) | Spot::Shut(Shut::Unbound | Shut::Missing) => {}
+                // The platform withdrew its kind, so it can no longer be touched.
+                Spot::Shut(Shut::Withheld) => left.push(place),
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// Tells apart what the API server does not allow, what has changed meanwhile, and what went wrong. What it says about
+/// a Secret may hold a part of it, and is told to nobody.
+fn stopped(secret: bool, what: String, error: kube::Error) -> Stop {
+    match &error {
+        kube::Error::Api(status) if matches!(status.code, 400 | 403 | 422) => {
+            let message = if secret { "" } else { status.message.as_str() };
+            tracing::warn!(what, code = status.code, message, "the API server refuses an object");
+            Stop::Refused(quota(&status.message))
+        }
+        kube::Error::Api(status) if status.code == 409 || status.is_not_found() => Stop::Outdated,
+        _ => Stop::Failed(Error::Write { what, source: error }),
+    }
+}
+
+/// The quota that leaves no room.
+fn quota(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("exceeded quota: ")?;
+    rest.split(',').next().map(str::to_owned)
+}

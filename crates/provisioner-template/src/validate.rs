@@ -1,0 +1,149 @@
+//! Step 3: judges what was found. What passes can be made without further questions. Pure.
+
+use api_types::ResourceClaim;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{ApiResource, DynamicObject};
+use provisioner_kit::{Answer, Claim, Marks, Retry, Standing, standing};
+use resource_template::{Manifest, Place};
+
+use crate::{
+    NAME,
+    declare::{Declared, wrong},
+    dereference::{Found, copied},
+    objects::{Shut, Spot},
+    record,
+};
+
+/// What can be made for a claim: every name is free or the claim's own.
+#[derive(Debug)]
+pub struct Work {
+    /// Whose it is.
+    pub claim: Claim,
+    /// What all of it carries.
+    pub marks: Marks,
+    /// The objects.
+    pub targets: Vec<Target>,
+}
+
+/// An object that is to be, and what is there of it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What is wanted.
+    pub manifest: Manifest,
+    /// What the cluster calls its kind.
+    pub resource: ApiResource,
+    /// The object as it is.
+    pub live: Option<Box<DynamicObject>>,
+}
+
+/// Judges what was `found` for `claim`, which asks for what is `declared`.
+///
+/// # Errors
+/// The answer to a claim that cannot be served as it stands, or not yet.
+pub fn validate(
+    claim: Claim,
+    object: &ResourceClaim,
+    declared: &Declared,
+    found: &Found,
+) -> Result<Work, Box<Answer>> {
+    let targets = targets(object, declared, found)?;
+    let reads = declared.rendered.reads.iter();
+    for (place, spot) in reads.filter_map(|(id, place)| Some((place, found.reads.get(id)?))) {
+        if let Spot::Shut(shut) = spot {
+            return Err(Box::new(no_place(object, place, *shut)));
+        }
+    }
+    free(&claim, found, &targets)?;
+    let missing = record::missing(found.record.as_ref(), &declared.rendered.generated());
+    if found.record.is_none() && !missing.is_empty() && targets.iter().any(|target| target.live.is_some()) {
+        return Err(Box::new(lost(&claim)));
+    }
+    if let Some(reference) =
+        copied(&declared.rendered).iter().find(|needed| !found.copied.contains_key(needed))
+    {
+        let message =
+            format!("waiting for `{}` of `{}`, which its params refer to", reference.key, reference.name);
+        return Err(Box::new(Answer::binding(message).retry(Retry::Soon)));
+    }
+    Ok(Work { marks: Marks::of(&claim, NAME), claim, targets })
+}
+
+fn targets(object: &ResourceClaim, declared: &Declared, found: &Found) -> Result<Vec<Target>, Box<Answer>> {
+    let pairs = declared.rendered.manifests.iter().zip(&found.spots);
+    pairs
+        .map(|(manifest, spot)| match spot {
+            Spot::Open(resource, live) => {
+                Ok(Target { manifest: manifest.clone(), resource: resource.clone(), live: live.clone() })
+            }
+            Spot::Shut(shut) => Err(Box::new(no_place(object, &manifest.place, *shut))),
+        })
+        .collect()
+}
+
+fn no_place(object: &ResourceClaim, place: &Place, shut: Shut) -> Answer {
+    let kind = &place.kind;
+    match shut {
+        Shut::Withheld => wrong(
+            object,
+            &format!(
+                "`{kind}` is none of the kinds that are allowed here: the chart's value `kinds` decides"
+            ),
+        ),
+        Shut::Unbound => wrong(object, &format!("`{kind}` does not belong to a namespace")),
+        // It may be installed at any time, and nothing would tell.
+        Shut::Missing => wrong(object, &format!("the cluster has no `{kind}`")).retry(Retry::Rarely),
+    }
+}
+
+/// Whether every name that the claim needs is free or its own.
+fn free(claim: &Claim, found: &Found, targets: &[Target]) -> Result<(), Box<Answer>> {
+    let record = found.record.as_ref().map(|record| &record.metadata);
+    let record = (resource_template::generated_name(&claim.name), standing(record, claim, NAME));
+    let stands = |target: &Target| {
+        let live: Option<&ObjectMeta> = target.live.as_ref().map(|live| &live.metadata);
+        (target.manifest.place.name.to_string(), standing(live, claim, NAME))
+    };
+    let standings: Vec<_> = std::iter::once(record).chain(targets.iter().map(stands)).collect();
+    // What needs a person comes first: waiting for the rest would only put it off.
+    for (name, standing) in &standings {
+        match standing {
+            Standing::Foreign(owner) => return Err(Box::new(taken(claim, name, owner))),
+            Standing::Orphaned => return Err(Box::new(orphaned(claim, name))),
+            Standing::Absent | Standing::Ours | Standing::Adoptable | Standing::Leaving => {}
+        }
+    }
+    match standings.iter().find(|(_, standing)| *standing == Standing::Leaving) {
+        Some((name, _)) => {
+            let message =
+                format!("what it replaces is being removed (`{name}`); the new one follows by itself");
+            Err(Box::new(Answer::binding(message).retry(Retry::Soon)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn taken(claim: &Claim, name: &str, owner: &str) -> Answer {
+    let key = &claim.key;
+    let message =
+        format!("the name `{name}` is taken by {owner}: rename resources.{key}, or remove what has the name");
+    Answer::failed(message).retry(Retry::Rarely)
+}
+
+fn orphaned(claim: &Claim, name: &str) -> Answer {
+    let key = &claim.key;
+    let message = format!(
+        "`{name}` was left behind on purpose (policy Orphan) and is not taken up again by itself: rename resources.{key}, \
+         or ask your platform team to remove what was left or to release it for reuse"
+    );
+    Answer::failed(message).retry(Retry::Rarely)
+}
+
+/// New values would not be those that the data was made with.
+fn lost(claim: &Claim) -> Answer {
+    let message = format!(
+        "the values that were generated for it (`{}`) are gone, and new ones may not fit what is there: ask your platform \
+         team to restore them, or to remove the rest as well to start anew",
+        resource_template::generated_name(&claim.name)
+    );
+    Answer::failed(message).retry(Retry::Rarely)
+}
