@@ -163,14 +163,15 @@ no_rule_has_a_wildcard() {
       and all([.apiGroups[], .resources[], .verbs[]] | all(. != "*" and . != "escalate" and . != "bind"))'
 }
 
-secrets_are_for_the_provisioner() {
+secrets_are_for_provisioners() {
   local chart verbs
   for chart in "${CONTROLLERS[@]}"; do
     verbs=$(rendered_json "$chart" | jq --raw-output '
       select(.kind == "ClusterRole" or .kind == "Role") | .rules[]
       | select(.resources | index("secrets")) | .verbs | sort | join(",")')
     case $chart:$verbs in
-      provisioner-postgres:create,get,patch | orchestrator: | runtime-kubernetes:) ;;
+      provisioner-postgres:create,get,patch | provisioner-template:create,delete,get,patch) ;;
+      orchestrator: | runtime-kubernetes:) ;;
       *) echo "$chart may do this with Secrets: $verbs"; return 1 ;;
     esac
   done
@@ -179,9 +180,15 @@ secrets_are_for_the_provisioner() {
 dangerous_kinds_are_refused() {
   local kind status=0
   for kind in v1/Secret/secrets rbac.authorization.k8s.io/v1/Role/roles score.dev/v1b1/Workload/workloads; do
-    refuses runtime-kubernetes "$(jq --null-input --compact-output --arg kind "$kind" '
-      $kind | split("/") | {objects: {allowedKinds: [
-        {apiVersion: (.[:-2] | join("/")), kind: .[-2], resource: .[-1]}]}}')" || status=1
+    refuses runtime-kubernetes "$(kind_as_values "$kind" '{objects: {allowedKinds: [.]}}')" || status=1
+    [ "$kind" = v1/Secret/secrets ] \
+      || refuses provisioner-template "$(kind_as_values "$kind" '{kinds: [.]}')" || status=1
   done
   return "$status"
+}
+
+# kind_as_values API-VERSION/KIND/RESOURCE WHERE: values that allow a kind.
+kind_as_values() {
+  jq --null-input --compact-output --arg kind "$1" '
+    $kind | split("/") | {apiVersion: (.[:-2] | join("/")), kind: .[-2], resource: .[-1]} | '"$2"
 }

@@ -8,7 +8,7 @@ set -euo pipefail
 CHARTS=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck disable=SC2034 # lib.sh uses it
 NAMESPACE=score-system # docs/charts.md: where the charts are installed
-CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres)
+CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres provisioner-template)
 WORK=$(mktemp --directory)
 # shellcheck source=charts/lib.sh
 source "$CHARTS/lib.sh"
@@ -56,8 +56,8 @@ main() {
   for chart in "${CONTROLLERS[@]}"; do
     test_controller "$chart"
   done
-  check "only provisioner-postgres may touch Secrets" secrets_are_for_the_provisioner
-  check "runtime-kubernetes: templates are granted neither secrets nor rights" dangerous_kinds_are_refused
+  check "only provisioners may touch Secrets" secrets_are_for_provisioners
+  check "templates are granted neither secrets of the runtime nor rights" dangerous_kinds_are_refused
   if [ -n "${TEST_KUBECONFIG:-}" ]; then
     test_on_server
   else

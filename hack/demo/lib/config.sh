@@ -11,7 +11,7 @@ SYSTEM_NAMESPACE=score-system
 # On a namespace that the demo has made and may remove again.
 OWNED_LABEL=app.kubernetes.io/managed-by=score-demo
 
-CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres)
+CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres provisioner-template)
 BINARIES=("${CONTROLLERS[@]/#/score-}" sample-app)
 IMAGES=("${BINARIES[@]}" postgres)
 EXAMPLES=(docs/examples/hello/workload.yaml docs/examples/node-postgres/workload.yaml)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Installing the four charts, and removing them.
+# Installing the charts, and removing them.
 
 # Helm cannot label the namespace that it creates, and without the label nothing would
 # enforce what the charts promise.

@@ -42,7 +42,12 @@ fn examples() -> PathBuf {
 
 /// The parameters that the platform's configuration gives to a claim of the type in `file`.
 fn parameters(file: &str, class: &str) -> serde_json::Map<String, Value> {
-    let types: Value = serde_yaml_ng::from_str(&fs::read_to_string(examples().join(file)).unwrap()).unwrap();
+    configured(file, &fs::read_to_string(examples().join(file)).unwrap(), class)
+}
+
+/// The parameters that the platform's configuration gives to a claim of the one type in `text`.
+fn configured(file: &str, text: &str, class: &str) -> serde_json::Map<String, Value> {
+    let types: Value = serde_yaml_ng::from_str(text).unwrap();
     let document = json!({
         "apiVersion": "score.dev/v1b1", "kind": "OrchestratorConfig", "metadata": {"name": "test"},
         "spec": {
@@ -56,6 +61,12 @@ fn parameters(file: &str, class: &str) -> serde_json::Map<String, Value> {
     let [provisioner] = config.provisioners.as_slice() else { panic!("{file}: one type") };
     let class = provisioner.classes.get(class).unwrap_or_else(|| panic!("{file}: {class}"));
     class.parameters.0.clone()
+}
+
+/// The first block of YAML on a page.
+fn example_of(page: &str) -> &str {
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    rest.split_once("```").unwrap().0
 }
 
 fn claim(case: &Case) -> ResourceClaim {
@@ -157,6 +168,29 @@ fn a_route_to_a_port_that_the_workload_does_not_have_is_the_users_to_correct() {
     };
     let error = declaration.inputs(&claim(&case)).unwrap_err().to_string();
     assert_eq!(error, "params.port is no port of service.ports: use the name or the number of one");
+}
+
+#[test]
+fn the_example_of_the_page_works_in_less_than_sixty_lines() {
+    let page = include_str!("../../../../docs/provisioners.md");
+    let text = example_of(page);
+    assert!(text.lines().count() < 60);
+    let declaration = Declaration::read(&configured("page", text, "large")).unwrap();
+    let case: Case =
+        serde_yaml_ng::from_str("{file: page, class: large, params: {connections: 5}, outputs: {}}").unwrap();
+    let inputs = declaration.inputs(&claim(&case)).unwrap();
+    let rendered = declaration.render(&inputs).unwrap();
+    let [service, deployment] = rendered.manifests.as_slice() else { panic!("{rendered:?}") };
+    let container = written(deployment)["spec"]["template"]["spec"]["containers"][0].clone();
+    assert_eq!(container["args"], json!(["--memory-limit=1024", "--conn-limit=5"]));
+    assert_eq!(container["resources"]["requests"]["memory"], "2048Mi");
+    let mut shown = written(deployment);
+    shown["status"] = json!({"readyReplicas": 1});
+    let objects = [("service".to_owned(), written(service)), ("deployment".to_owned(), shown)];
+    let scope = Scope::of(&inputs, &Live { objects: objects.into(), ..Live::default() });
+    assert_eq!(declaration.readiness(&scope).unwrap(), Readiness::Ready);
+    let outputs = declaration.outputs(&scope).unwrap();
+    assert_eq!(json!(outputs.values), json!({"host": "shop-it.team.svc", "port": 11211}));
 }
 
 #[test]

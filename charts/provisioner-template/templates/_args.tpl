@@ -1,0 +1,6 @@
+{{- define "score-provisioner-template.args" -}}
+- --provisioner-name={{ .Values.provisionerName }}
+{{- range .Values.kinds }}
+- --allowed-kind={{ .apiVersion }}/{{ .kind }}
+{{- end }}
+{{- end }}
