@@ -1,4 +1,4 @@
-//! The three controllers: their pods, logs, metrics and restarts.
+//! The controllers: their pods, logs, metrics and restarts.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,12 @@ use crate::Result;
 /// The namespace that the charts are installed in.
 pub const NAMESPACE: &str = "score-system";
 /// The controllers, by the name of their Deployment, service account, lease and field manager.
-pub const NAMES: [&str; 3] = ["score-orchestrator", "score-provisioner-postgres", "score-runtime-kubernetes"];
+pub const NAMES: [&str; 4] = [
+    "score-orchestrator",
+    "score-provisioner-postgres",
+    "score-provisioner-template",
+    "score-runtime-kubernetes",
+];
 
 /// The pods of a controller that are not being deleted.
 ///

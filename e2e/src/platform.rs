@@ -9,6 +9,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 
 use crate::{Context, Result, apply, controllers};
 
+/// The image of Redis and memcached, as the local cluster has it.
+const DATASTORES: &str = "localhost/score/datastores:dev";
 /// Where the orchestrator looks for its configuration.
 const CONFIG: &str = "orchestrator-config";
 
@@ -25,6 +27,35 @@ pub async fn configure(context: &Context, version: &str, spec: &str) -> Result<C
     }))?;
     let patch: Patch<ConfigMap> = Patch::Apply(object);
     Ok(configs(context).patch(CONFIG, &apply::params(), &patch).await?)
+}
+
+/// The fields of `spec` for [`configure`] of a platform that offers the built-in profile, PostgreSQL, and these types in
+/// YAML, each a list of provisioners. Images that the local cluster does not have are replaced.
+pub fn offering(types: &[String]) -> String {
+    let mut spec = "  profiles:
+    - name: web-service
+      backends:
+        - {backendId: kubernetes, runtimeClass: kubernetes, template: {kind: manifests}, priority: 100, version: 1.0.0}
+  defaults: {profile: web-service}
+  provisioners:
+    - {type: postgres, provisioner: provisioner-postgres, classes: [{name: default}], deprovisionPolicy: Delete}
+"
+    .to_owned();
+    for line in types.iter().flat_map(|type_| type_.lines()) {
+        spec += &format!("    {line}\n");
+    }
+    for image in ["docker.io/library/redis:7", "docker.io/library/memcached:1.6"] {
+        spec = spec.replace(image, DATASTORES);
+    }
+    spec
+}
+
+/// A resource type of `docs/examples/resource-types`.
+///
+/// # Errors
+/// There is none of this name.
+pub fn shipped_type(name: &str) -> Result<String> {
+    apply::repository_file(&format!("docs/examples/resource-types/{name}.yaml"))
 }
 
 /// Runs a test, and removes the configuration after it, whatever comes of it.
