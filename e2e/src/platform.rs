@@ -50,6 +50,12 @@ pub fn offering(types: &[String]) -> String {
     spec
 }
 
+/// The fields of `spec` of a Workload of busybox that has a Redis.
+pub const CACHED: &str = r#"
+  containers: {main: {image: BUSYBOX, command: SLEEP, variables: {CACHE: "${resources.cache.uri}"}}}
+  resources: {cache: {type: redis}}
+"#;
+
 /// A resource type of `docs/examples/resource-types`.
 ///
 /// # Errors

@@ -4,16 +4,11 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use e2e::busybox::workload;
-use e2e::platform::{configure, configured, offering, shipped_type};
+use e2e::platform::{CACHED, configure, configured, offering, shipped_type};
 use e2e::{Context, Result, alone, audit, controllers};
 
 /// What follows Ready within moments, such as an event, still belongs to the change.
 const SETTLE: Duration = Duration::from_secs(5);
-
-const CACHED: &str = r#"
-  containers: {main: {image: BUSYBOX, command: SLEEP, variables: {CACHE: "${resources.cache.uri}"}}}
-  resources: {cache: {type: redis}}
-"#;
 
 fn window() -> Result<Duration> {
     let seconds = std::env::var("E2E_QUIET_SECONDS").unwrap_or_else(|_| "120".to_owned());

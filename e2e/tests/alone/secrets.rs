@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use api_types::Workload;
+use e2e::busybox::workload;
+use e2e::platform::{CACHED, configure, configured, offering, shipped_type};
 use e2e::secrets::{self, Haystack, Needle};
 use e2e::traces::{self, Collector, Span};
-use e2e::{Context, Result, alone, controllers, sample, wait, with_namespace};
+use e2e::{Context, Result, alone, sample, wait, with_namespace};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
 const APP: &str = "node-postgres-app";
+const PROVISIONERS: [&str; 2] = ["score-provisioner-postgres", "score-provisioner-template"];
 
 #[tokio::test]
 async fn the_search_finds_a_planted_value_in_every_kind_of_place() -> Result {
@@ -82,7 +85,7 @@ regarding: {{apiVersion: v1, kind: ConfigMap, name: plain, namespace: {namespace
 async fn no_password_is_in_any_object_log_event_metric_or_span() -> Result {
     alone("secrets", async |context: Context| {
         let collector = Collector::start(env!("CARGO_BIN_EXE_otlp-collector")).await?;
-        traces::exported_to(&context.client, async {
+        let watched = traces::exported_to(&context.client, async {
             live_through_everything(&context).await?;
             secrets::stay_in_their_secret(&context).await?;
             let spans = all_have_reported(&collector).await?;
@@ -97,14 +100,16 @@ async fn no_password_is_in_any_object_log_event_metric_or_span() -> Result {
             let found = secrets::found(&[password], &haystacks);
             ensure!(found.is_empty(), "{found:?}");
             Ok(())
-        })
-        .await
+        });
+        configured(&context, watched).await
     })
     .await
 }
 
 /// Creation, an update, an outage of the database, an output that does not exist.
 async fn live_through_everything(context: &Context) -> Result {
+    configure(context, "1.0.0", &offering(&[shipped_type("redis")?])).await?;
+    context.apply(&workload("cached", CACHED)).await?;
     context.apply_file("docs/examples/node-postgres/workload.yaml").await?;
     let ready = context.wait_ready(APP).await?;
     let endpoint = ready.status.and_then(|status| status.endpoint).unwrap_or_default();
@@ -118,17 +123,19 @@ async fn live_through_everything(context: &Context) -> Result {
         |value: &str| json!({"spec": {"containers": {&container: {"variables": {"MORE": value}}}}});
     context.patch(APP, variables("${resources.db.nothing}")).await?;
     context.patch(APP, variables("${resources.db.uri}?application_name=${metadata.name}")).await?;
-    context.wait_ready(APP).await?;
+    tokio::try_join!(context.wait_ready(APP), context.wait_ready("cached"))?;
     Ok(())
 }
 
-/// Waits until one trace has run through all controllers, from the Workload to Ready, and gives all spans.
+/// Waits until one trace has run from each Workload to Ready, through all who work for it, and gives all spans.
 async fn all_have_reported(collector: &Collector) -> Result<Vec<Span>> {
-    let runs_through_all =
-        |services: &BTreeSet<&str>| controllers::NAMES.iter().all(|name| services.contains(name));
-    let waiting = wait::eventually("a trace runs through every controller", wait::PATIENCE, async || {
+    let ways = PROVISIONERS.map(|name| ["score-orchestrator", name, "score-runtime-kubernetes"]);
+    let waiting = wait::eventually("traces run through every controller", wait::PATIENCE, async || {
         let spans = collector.spans();
-        Ok(services_by_trace(&spans).values().any(runs_through_all).then(|| spans.clone()))
+        let traces = services_by_trace(&spans);
+        let is_gone =
+            |way: &[&str; 3]| traces.values().any(|services| way.iter().all(|name| services.contains(name)));
+        Ok(ways.iter().all(is_gone).then(|| spans.clone()))
     });
     waiting.await.with_context(|| {
         let spans = collector.spans();

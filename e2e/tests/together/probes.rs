@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
-use e2e::{Context, Result, cluster, controllers, with_namespace};
+use api_types::ResourceClaim;
+use e2e::{Context, Result, cluster, controllers, wait, with_namespace};
 use regex::Regex;
 
 /// Reconciles by outcome and how long they take, and what the API server is asked.
@@ -14,12 +15,31 @@ const EVERYWHERE: [&str; 4] = [
     "score_api_request_duration_seconds",
 ];
 
+/// As the orchestrator would make it for a type that the platform has declared.
+const CLAIM: &str = "
+apiVersion: score.dev/v1b1
+kind: ResourceClaim
+metadata: {name: any}
+spec:
+  workloadRef: {name: none, uid: none}
+  key: any
+  type: any
+  class: default
+  provisioner: provisioner-template
+  parameters: {outputs: {one: {value: 1}}}
+  deprovisionPolicy: Delete
+";
+
 #[tokio::test]
 async fn every_controller_is_alive_ready_and_measures_its_reconciles() -> Result {
     with_namespace("probes", async |context: Context| {
         // Some metrics begin with the first object.
         context.apply_file("docs/examples/node-postgres/workload.yaml").await?;
+        context.apply(CLAIM).await?;
         context.wait_ready("node-postgres-app").await?;
+        let is_bound =
+            |claim: &ResourceClaim| claim.status.as_ref().is_some_and(|status| status.outputs_available);
+        wait::until_there(&context.api(), "any", "Bound", wait::PATIENCE, is_bound).await?;
         for name in controllers::NAMES {
             controllers::get(&context.client, name, "/live").await?;
             controllers::get(&context.client, name, "/ready").await?;
