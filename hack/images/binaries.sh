@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds static release binaries of this workspace, all in one run of cargo:
+# Builds static binaries of this workspace, all in one run of cargo:
 #
 #   hack/images/binaries.sh NAME…
 #
-# Static, because the images hold nothing but the binary. With glibc linked in, names are
-# still resolved by DNS: since version 2.34 its resolver needs no library at run time.
+# BUILD_PROFILE=dev makes them of what the unit tests are made of, so that after those hardly
+# anything is left to compile, with overflow checks and debug assertions.
 set -euo pipefail
 
 IMAGES_SRC=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -16,8 +16,10 @@ source "$IMAGES_SRC/lib.sh"
 [ $# -gt 0 ] || die "usage: binaries.sh NAME…: binaries of this workspace"
 require_command cargo "install Rust with rustup (https://rustup.rs)"
 
-# The target is named although it is the host's: only then do the flags leave out build
-# scripts and procedural macros, which cannot be static.
-export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+build_static
 cd "$IMAGES_SRC/../.."
-exec cargo build --release --locked --target "$RUST_TARGET" "${@/#/--bin=}"
+case $BUILD_PROFILE in
+  # With the tests, so that dependencies have the features that they have there.
+  dev) exec cargo build --locked --workspace --bins --tests ;;
+  *) exec cargo build --locked --profile "$BUILD_PROFILE" "${@/#/--bin=}" ;;
+esac

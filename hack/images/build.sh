@@ -49,7 +49,11 @@ make_context() {
       "$IMAGES_SRC/rootfs.sh" postgres "$2/rootfs.tar"
       ;;
     datastores) "$IMAGES_SRC/rootfs.sh" datastores "$2/rootfs.tar" ;;
-    *) cp "$BINARIES_DIR/$1" "$CA_CERTIFICATES" "$2/" ;;
+    *)
+      # What a debugger reads is most of a dev binary.
+      objcopy --strip-debug "$BINARIES_DIR/$1" "$2/$1"
+      cp "$CA_CERTIFICATES" "$2/"
+      ;;
   esac
 }
 

@@ -16,6 +16,12 @@ source hack/test/lib.sh
 
 LOG_DIR=$PWD/target/test-logs
 export PATH=$SCORE_CACHE_DIR/bin:$PATH
+# The images are made of what the unit tests have compiled: nothing is compiled twice, and
+# the controllers run with overflow checks and debug assertions.
+export BUILD_PROFILE=dev
+IMAGES_SRC=hack/images
+# shellcheck source=hack/images/lib.sh
+source hack/images/lib.sh
 # A cluster of its own: the one of `make demo`, if it is up, is left alone.
 export CLUSTER_NAME=score-test CLUSTER_API_PORT=7443
 
@@ -29,6 +35,7 @@ group_lint() {
 }
 
 group_unit() {
+  build_static
   # Minutes the first time: beside what cargo does.
   begin "registry" hack/tools/install.sh registry
   [[ " $REQUESTED " != *" cluster "* ]] || begin_for_cluster
@@ -46,6 +53,7 @@ begin_for_cluster() {
 # Everything that runs containers. The demo is a test of itself, and installs what the
 # end-to-end tests look at.
 group_cluster() {
+  build_static
   [ -v 'BACKGROUND[tools]' ] || begin_for_cluster
   finish "tools"
   finish "images of Debian packages"
