@@ -209,9 +209,14 @@ impl Writer {
             let spot = objects.look(&work.claim.namespace, &place).await;
             match spot.map_err(|error| Stop::Failed(error.into()))? {
                 Spot::Open(resource, Some(live)) => {
-                    if standing(Some(&live.metadata), &work.claim, NAME) == Standing::Ours {
-                        let failed = |error| stopped(true, place.to_string(), error);
-                        self.applier.delete_as(&resource, &*live).await.map_err(failed)?;
+                    match standing(Some(&live.metadata), &work.claim, NAME) {
+                        Standing::Ours => {
+                            let failed = |error| stopped(true, place.to_string(), error);
+                            self.applier.delete_as(&resource, &*live).await.map_err(failed)?;
+                        }
+                        // An earlier claim was to keep it.
+                        Standing::Adoptable => left.push(place),
+                        Standing::Absent | Standing::Leaving | Standing::Orphaned | Standing::Foreign(_) => {}
                     }
                 }
                 Spot::Open(_, None) | Spot::Shut(Shut::Unbound | Shut::Missing) => {}

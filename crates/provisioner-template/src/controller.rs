@@ -135,6 +135,9 @@ impl Provisioner {
         });
         let live = Live { objects: objects.collect(), reads: found.reads(&declared.rendered) };
         let scope = Scope::of(&declared.inputs, &live);
+        if let Some(waits_for) = declared.declaration.waits_for(&scope) {
+            tracing::info!(waits_for, "an expression has no value yet");
+        }
         let resolved = declared.declaration.outputs(&scope);
         let references = match &resolved {
             Ok(resolved) => look_up(&self.client, &self.objects, claim, applied, resolved).await?,

@@ -165,6 +165,17 @@ async fn nothing_is_removed_by_a_policy_that_keeps_data() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_claim_was_to_keep_is_not_removed_by_a_later_one_that_does_not_have_it() {
+    let retained = |claim: &mut ResourceClaim| claim.spec.deprovision_policy = DeprovisionPolicy::Retain;
+    let world = World::of(retained).until_bound().await;
+    world.recreate_claim(DeprovisionPolicy::Delete);
+    let world = world.changed(|claim| edit(claim, "/manifests/2", Value::Null)).await;
+    assert!(world.get::<StatefulSet>(CLAIM).is_some());
+    let record: Secret = world.get(RECORD).unwrap();
+    assert!(record.annotations()["score.dev/objects"].contains("apps/v1/StatefulSet/shop-cache"));
+}
+
+#[tokio::test]
 async fn what_somebody_else_made_is_never_touched() {
     for place in ["Service/shop-cache", "Secret/shop-cache-generated", "Secret/shop-cache"] {
         let world = World::new();

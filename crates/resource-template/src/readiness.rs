@@ -86,4 +86,14 @@ impl Declaration {
     pub fn readiness(&self, scope: &Scope) -> Result<Readiness, Unresolved> {
         readiness("readyWhen", &self.ready_when, scope)
     }
+
+    /// Which expression has no value yet, and why: for those who write the declaration.
+    pub fn waits_for(&self, scope: &Scope) -> Option<String> {
+        let condition = |(at, condition): (usize, &Condition)| {
+            let why = condition.when.value(scope).err()?;
+            why.yet.then(|| format!("readyWhen[{at}]: {why}"))
+        };
+        let waiting = self.ready_when.iter().enumerate().find_map(condition);
+        waiting.or_else(|| self.outputs(scope).err().filter(|why| why.yet).map(|why| why.message))
+    }
 }

@@ -123,6 +123,8 @@ fn run(name: &str, case: &Case) {
     let before = declaration.readiness(&Scope::of(&inputs, &live)).unwrap();
     let expected = case.waits.clone().map_or(Readiness::Ready, |message| Readiness::NotYet(Some(message)));
     assert_eq!(before, expected, "{name}");
+    let waits_for = declaration.waits_for(&Scope::of(&inputs, &live)).unwrap_or_default();
+    assert!(waits_for.is_empty() || case.waits.is_some(), "{name}: {waits_for}");
     for (id, status) in &case.status {
         live.objects.get_mut(id).unwrap()["status"] = status.clone();
     }
@@ -190,7 +192,7 @@ fn the_example_of_the_page_works_in_less_than_sixty_lines() {
     let scope = Scope::of(&inputs, &Live { objects: objects.into(), ..Live::default() });
     assert_eq!(declaration.readiness(&scope).unwrap(), Readiness::Ready);
     let outputs = declaration.outputs(&scope).unwrap();
-    assert_eq!(json!(outputs.values), json!({"host": "shop-it.team.svc", "port": 11211}));
+    assert_eq!(json!(outputs.values), json!({"host": "shop-it-memcached.team.svc", "port": 11211}));
 }
 
 #[test]
