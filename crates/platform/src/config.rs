@@ -2,6 +2,7 @@
 
 mod backends;
 mod builtin;
+mod declared;
 mod provisioners;
 mod root;
 mod selector;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use api_types::{DeprovisionPolicy, OpenObject};
 use score_spec::{names::ResourceClass, path::FieldPath};
 
-use super::{Class, Provisioner, backends};
+use super::{Class, Provisioner, backends, declared};
 use crate::{
     errors::Errors,
     listed,
+    names::ProvisionerName,
     reader::{Fields, Node},
     schema::Schema,
     values::merged,
@@ -29,6 +30,10 @@ pub(super) fn provisioner(node: &Node<'_>, errors: &mut Errors) -> Option<Provis
         let mut schema =
             |name| fields.optional(name).and_then(|schema: Node<'_>| Schema::read(&schema, errors));
         let (params_schema, outputs_schema) = (schema("params"), schema("outputs"));
+        let name: Option<ProvisionerName> = name;
+        if name.as_ref().is_some_and(|name| name.as_str() == declared::PROVISIONER) {
+            declared::check(&node.path, &classes, outputs_schema.as_ref(), errors);
+        }
         Some(Provisioner {
             type_: type_?,
             name: name?,

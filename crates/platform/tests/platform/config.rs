@@ -90,3 +90,30 @@ fn the_only_profile_is_the_default_where_none_is_named() {
     let two = text.replace("  provisioners:", "    - name: other\n      backends: [{backendId: o, runtimeClass: r, template: {kind: manifests}}]\n  provisioners:");
     assert!(told(&two)[0].contains("spec.defaults: must name the profile"), "{:?}", told(&two));
 }
+
+#[test]
+fn a_declared_type_that_could_not_be_provided_is_refused_with_what_to_correct() {
+    let declared = |rest: &str| {
+        with_provisioners(&format!("    - type: cache\n      provisioner: provisioner-template\n{rest}"))
+    };
+    for (rest, words) in [
+        ("      config: {helm: {}}\n", "class `default` is wrong: helm: is not supported"),
+        ("      config: {outputs: {host: {value: '1 +'}}}\n", "outputs.host.value: is no CEL"),
+        (
+            "      outputs: {properties: {host: {}}}\n      config: {values: {a: 1}}\n",
+            "outputs.host: is missing",
+        ),
+        (
+            "      outputs: {properties: {}}\n      config: {outputs: {hots: {value: '1'}}}\n",
+            "outputs.hots: no Workload could use it",
+        ),
+        (
+            "      classes: [{name: large, parameters: {readyWhen: 7}}]\n",
+            "class `large` is wrong: readyWhen:",
+        ),
+    ] {
+        let errors = told(&declared(rest));
+        assert!(errors[0].contains(words) && errors.len() == 1, "{errors:?}");
+    }
+    assert!(declared("      config: {outputs: {host: {value: '1'}}}\n").parse::<Config>().is_ok());
+}
