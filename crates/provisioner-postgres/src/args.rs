@@ -6,7 +6,7 @@ use clap::Parser;
 use controller_kit::KitArgs;
 use quantity::Quantity;
 
-use crate::settings::Defaults;
+use crate::{server::Limits, settings::Defaults};
 
 /// Gives every ResourceClaim of type postgres a PostgreSQL of its own, and binds the claim once a login works.
 #[derive(Parser, Clone, Debug)]
@@ -41,6 +41,14 @@ pub struct Args {
     #[arg(long, env = "SCORE_POSTGRES_LOGIN_TIMEOUT", value_name = "SECONDS", default_value_t = 4,
           value_parser = clap::value_parser!(u64).range(1..=30), help_heading = "Databases")]
     pub login_timeout_seconds: u64,
+    /// Namespace of the Secrets with the credentials of servers, which the classes of kind server name [default: that
+    /// of the service account].
+    #[arg(long, env = "SCORE_SERVERS_NAMESPACE", value_name = "NAMESPACE", help_heading = "Servers")]
+    pub servers_namespace: Option<String>,
+    /// How long what is done on a server for one claim may take, in seconds.
+    #[arg(long, env = "SCORE_SERVERS_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Servers")]
+    pub servers_timeout_seconds: u64,
     /// What every controller has.
     #[command(flatten)]
     pub kit: KitArgs,
@@ -50,6 +58,16 @@ impl Args {
     /// How long a login may take.
     pub fn login_timeout(&self) -> Duration {
         Duration::from_secs(self.login_timeout_seconds)
+    }
+
+    /// The namespace of the servers' credentials, if it was given.
+    pub fn secrets_namespace(&self) -> Option<String> {
+        self.servers_namespace.clone().filter(|namespace| !namespace.is_empty())
+    }
+
+    /// How long things may take on a server.
+    pub fn limits(&self) -> Limits {
+        Limits { connect: self.login_timeout(), work: Duration::from_secs(self.servers_timeout_seconds) }
     }
 }
 

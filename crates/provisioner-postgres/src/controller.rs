@@ -25,6 +25,7 @@ use crate::{
     ownership::claim_of,
     probe::{Login, PostgresLogin, is_due},
     retries::Retries,
+    server::{self, Limits, OnServer},
     settings::Defaults,
     update_status::{self, status, update_status},
     validate::{Database, validate},
@@ -40,6 +41,7 @@ pub struct Provisioner {
     defaults: Defaults,
     login: Arc<dyn Login>,
     retries: Retries,
+    on_server: OnServer,
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
@@ -60,6 +62,9 @@ pub enum Error {
     /// The answer could not be written.
     #[error(transparent)]
     UpdateStatus(#[from] update_status::Error),
+    /// A database on a server could not be provided.
+    #[error(transparent)]
+    OnServer(#[from] server::Error),
 }
 
 /// What a [`Provisioner`] is made of.
@@ -74,15 +79,22 @@ pub struct Parts {
     pub defaults: Defaults,
     /// Tries credentials.
     pub login: Arc<dyn Login>,
+    /// The namespace in which the platform's Secrets with the credentials of servers lie.
+    pub secrets_namespace: String,
+    /// How long things may take on a server.
+    pub limits: Limits,
 }
 
 impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, caches, defaults, login } = parts;
+        let Parts { client, claims, caches, defaults, login, secrets_namespace, limits } = parts;
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client.clone(), applier.clone(), caches.clone());
-        Self { client, applier, claims, caches, writer, defaults, login, retries: Retries::default() }
+        let on_server =
+            OnServer::new(client.clone(), applier.clone(), claims.clone(), secrets_namespace, limits);
+        let retries = Retries::default();
+        Self { client, applier, claims, caches, writer, defaults, login, retries, on_server }
     }
 
     /// Makes what `object` claims, as far as it is not there yet, and says how far it is.
@@ -90,6 +102,9 @@ impl Provisioner {
     /// # Errors
     /// If something that may mend itself is in the way; outcomes that a user must know of are answers, not errors.
     pub async fn reconcile(&self, object: &ResourceClaim) -> Result<Retry, Error> {
+        if server::concerns(object) {
+            return Ok(self.on_server.reconcile(object).await?);
+        }
         let claim = Claim::try_from(object)?;
         let names = Names::of(&claim.namespace, &claim.name);
         let found = dereference(&self.client, &self.caches, &names).await?;
@@ -179,6 +194,10 @@ pub async fn start(kit: Kit, args: Args) {
         claims,
         caches: Caches { volumes, services, databases, pods },
         login: Arc::new(PostgresLogin::new(args.login_timeout())),
+        secrets_namespace: args
+            .secrets_namespace()
+            .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
+        limits: args.limits(),
         defaults: args.into(),
     });
     let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), provisioner, wanted);

@@ -19,7 +19,8 @@ pub const PORT: u16 = 5432;
 
 /// The key of the password in the Secret's data.
 pub const KEY_PASSWORD: &str = "password";
-const KEY_URI: &str = "uri";
+/// The key of the URI in the Secret's data.
+pub const KEY_URI: &str = "uri";
 const PASSWORD_LENGTH: usize = 32;
 const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -41,6 +42,19 @@ impl Password {
                 .extend(bytes.into_iter().filter_map(alphanumeric).take(PASSWORD_LENGTH - password.len()));
         }
         Ok(Self(password))
+    }
+
+    /// The password that `secret` holds, if it holds one.
+    pub(crate) fn read(secret: &Secret) -> Option<Self> {
+        let ByteString(password) = secret.data.as_ref()?.get(KEY_PASSWORD)?;
+        String::from_utf8(password.clone()).ok().filter(|password| !password.is_empty()).map(Self)
+    }
+
+    /// As [`Self::read`], without the end of the line that an editor may have added to what a person wrote.
+    pub(crate) fn read_line(secret: &Secret) -> Option<Self> {
+        let Self(password) = Self::read(secret)?;
+        let password = password.trim_end_matches(['\r', '\n']);
+        (!password.is_empty()).then(|| Self(password.to_owned()))
     }
 
     /// The password, to be handed to PostgreSQL.
@@ -74,9 +88,7 @@ pub struct Credentials {
 impl Credentials {
     /// The credentials that `secret` holds for the database at `host`; none if it holds no password.
     pub fn read(secret: &Secret, host: &str) -> Option<Self> {
-        let ByteString(password) = secret.data.as_ref()?.get(KEY_PASSWORD)?;
-        let password = String::from_utf8(password.clone()).ok().filter(|password| !password.is_empty())?;
-        Some(Self { host: host.to_owned(), password: Password(password) })
+        Some(Self { host: host.to_owned(), password: Password::read(secret)? })
     }
 
     /// Everything that the Secret holds.
@@ -121,18 +133,23 @@ impl Credentials {
     /// It stands in status for everyone to read. The Secret's uid salts it, so that equal passwords do not show as
     /// equal digests.
     pub fn revision(&self, secret_uid: &str) -> String {
-        let mut digest = Sha256::new();
-        for part in self.data().into_iter().flat_map(|(key, ByteString(value))| [key.into_bytes(), value]) {
-            digest.update(part.len().to_be_bytes());
-            digest.update(part);
-        }
-        digest.update(secret_uid);
-        hex(&digest.finalize()[..8])
+        revision(&self.data(), secret_uid)
     }
 }
 
+/// A digest of what a Secret holds, salted with its uid: 16 hexadecimal digits.
+pub(crate) fn revision(data: &BTreeMap<String, ByteString>, secret_uid: &str) -> String {
+    let mut digest = Sha256::new();
+    for part in data.iter().flat_map(|(key, ByteString(value))| [key.as_bytes(), value]) {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    digest.update(secret_uid);
+    hex(&digest.finalize()[..8])
+}
+
 /// Percent-encodes everything that could be mistaken for a delimiter.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     // The form encoding differs in one character only: a space is `+` (and a plus sign is not).
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }

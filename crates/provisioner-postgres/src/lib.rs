@@ -1,4 +1,6 @@
-//! Binds ResourceClaims of type `postgres`: each gets a PostgreSQL of its own, inside the cluster.
+//! Binds ResourceClaims of type `postgres`: each gets a PostgreSQL of its own, inside the cluster, or a database on a
+//! server that the platform gives. The class says which; the latter is the module [`server`], and what follows holds for
+//! the former.
 //!
 //! A reconcile is one pass through six steps, a module each: [`dereference`] reads what is there, [`validate`] judges
 //! the claim and [`build`] describes a database (both pure), [`apply`] writes what is missing, [`probe`] logs in, and
@@ -17,12 +19,14 @@ mod conclude;
 mod controller;
 mod credentials;
 mod dereference;
+mod fields;
 mod health;
 mod marks;
 mod names;
 mod ownership;
 mod probe;
 mod retries;
+mod server;
 mod settings;
 #[cfg(test)]
 mod test_support;
@@ -37,6 +41,7 @@ pub use controller::{Error, Parts, Provisioner, start};
 pub use credentials::{Credentials, Password};
 pub use dereference::Caches;
 pub use probe::{Attempt, Login, PostgresLogin};
+pub use server::{FINALIZER, Limits};
 pub use settings::Defaults;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.

@@ -12,6 +12,10 @@ use crate::answer::Retry;
 const LONGEST_SECONDS: u64 = 30;
 /// The pause before the next look at something that somebody has to do first.
 const RARELY: Duration = Duration::from_secs(90);
+/// The pause before the next look at a database on a server, which tells nobody what is done to it.
+const CHECKED: Duration = Duration::from_secs(300);
+/// The pause before the next attempt to get one of a server's connections.
+const BUSY: Duration = Duration::from_secs(1);
 /// Claims that were not looked at for this long have been answered or are gone.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
@@ -23,12 +27,14 @@ impl Retries {
     /// The pause before the next look at the claim with `uid`; none if a watch will tell.
     pub fn pause(&self, uid: &str, retry: Retry) -> Option<Duration> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if retry != Retry::Soon {
+        if !matches!(retry, Retry::Soon | Retry::Busy) {
             attempts.remove(uid);
         }
         match retry {
             Retry::Never => None,
             Retry::Rarely => Some(jittered(RARELY, rand::random())),
+            Retry::Checked => Some(jittered(CHECKED, rand::random())),
+            Retry::Busy => Some(jittered(BUSY, rand::random())),
             Retry::Soon => {
                 attempts.retain(|_, (_, last)| last.elapsed() < FORGOTTEN);
                 let (attempt, last) = attempts.entry(uid.to_owned()).or_insert((0, Instant::now()));
@@ -41,12 +47,12 @@ impl Retries {
 }
 
 /// 1 s, 2 s, 4 s … and no more than the longest.
-fn backoff(attempt: u32) -> Duration {
+pub(crate) fn backoff(attempt: u32) -> Duration {
     Duration::from_secs(2_u64.saturating_pow(attempt).min(LONGEST_SECONDS))
 }
 
 /// Between half of `pause` and all of it, so that claims which began together do not stay together.
-fn jittered(pause: Duration, random: f64) -> Duration {
+pub(crate) fn jittered(pause: Duration, random: f64) -> Duration {
     pause.mul_f64(0.5 + random / 2.0)
 }
 

@@ -3,6 +3,8 @@
 use quantity::Quantity;
 use serde_json::{Map, Value};
 
+use crate::fields::Fields;
+
 /// What the flags give every database of this provisioner.
 #[derive(Clone, Debug)]
 pub struct Defaults {
@@ -131,55 +133,6 @@ fn compute(mut fields: Fields, errors: &mut Vec<String>) -> Compute {
     compute
 }
 
-/// An open object that is read key by key; what is left at the end was not understood.
-struct Fields {
-    path: String,
-    object: Map<String, Value>,
-}
-
-impl Fields {
-    fn new(path: impl Into<String>, object: Map<String, Value>) -> Self {
-        Self { path: path.into(), object }
-    }
-
-    fn text(&mut self, key: &str, errors: &mut Vec<String>) -> Option<String> {
-        match self.object.remove(key)? {
-            Value::String(text) if !text.is_empty() && !text.contains(char::is_whitespace) => Some(text),
-            Value::Number(number) if key == "version" => Some(number.to_string()),
-            _ => self.wrong(key, "must be text without blanks", errors),
-        }
-    }
-
-    fn quantity(&mut self, key: &str, errors: &mut Vec<String>) -> Option<Quantity> {
-        let text = match self.object.remove(key)? {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            _ => return self.wrong(key, "must be a quantity such as 1Gi", errors),
-        };
-        text.parse().map_err(|error| errors.push(format!("{}.{key}: {error}", self.path))).ok()
-    }
-
-    fn object(&mut self, key: &str, errors: &mut Vec<String>) -> Self {
-        let object = match self.object.remove(key) {
-            None => Map::new(),
-            Some(Value::Object(object)) => object,
-            Some(_) => self.wrong(key, "must be an object", errors).unwrap_or_default(),
-        };
-        Self::new(format!("{}.{key}", self.path), object)
-    }
-
-    fn wrong<T>(&self, key: &str, what: &str, errors: &mut Vec<String>) -> Option<T> {
-        errors.push(format!("{}.{key}: {what}", self.path));
-        None
-    }
-
-    fn finish(self, errors: &mut Vec<String>) {
-        let unknown =
-            self.object.keys().map(|key| format!("{}.{key}: there is no such parameter", self.path));
-        errors.extend(unknown);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,11 +188,11 @@ mod tests {
                 "parameters.version: must be text without blanks",
                 "parameters.storage: `lots` is not a quantity such as 500m, 2, 64Mi or 1.5Gi",
                 "parameters.storageClassName: must be text without blanks",
-                "parameters.resources.requests.gpu: there is no such parameter",
+                "parameters.resources.requests.gpu: there is no such parameter, only cpu and memory",
                 "parameters.resources.limits.memory: must be a quantity such as 1Gi",
-                "parameters.resources.claims: there is no such parameter",
+                "parameters.resources.claims: there is no such parameter, only requests and limits",
                 "parameters.resources.requests.cpu: 2 is more than the limit 1",
-                "parameters.size: there is no such parameter",
+                "parameters.size: there is no such parameter, only image, version, storage, storageClassName and resources",
             ]
         );
         assert_eq!(

@@ -17,6 +17,7 @@ use crate::{
     marks::Marks,
     names::Names,
     ownership::{Standing, standing},
+    server::is_of_server,
     settings::{Defaults, Settings, major_version, settings},
 };
 
@@ -58,9 +59,13 @@ pub fn validate(
 ) -> Result<Database, Answer> {
     served(spec)?;
     let parameters = spec.parameters.as_ref().map(|parameters| &parameters.0);
-    let mut settings = settings(parameters, defaults).map_err(wrong_parameters)?;
+    let mut settings =
+        settings(parameters, defaults).map_err(|errors| wrong_parameters(&spec.class, &errors))?;
     let names = Names::of(&claim.namespace, &claim.name);
     free(&claim, &names, found)?;
+    if found.secret.as_ref().is_some_and(is_of_server) {
+        return Err(other_kind(&claim));
+    }
     let host = host(&names, defaults);
     let credentials = credentials(&names, found, &host)?;
     let notes = kept_settings(found, &mut settings);
@@ -88,28 +93,49 @@ fn host(names: &Names, defaults: &Defaults) -> String {
 
 fn served(spec: &ResourceClaimSpec) -> Result<(), Answer> {
     if spec.type_ != TYPE || spec.class != CLASS {
-        return Err(Answer::failed(format!(
-            "there is no resource of type `{}` and class `{}` here: use type `{TYPE}` with class `{CLASS}`",
-            spec.type_, spec.class
-        )));
+        return Err(unknown(spec));
     }
+    without_params(spec)
+}
+
+/// Whether a claim with `spec` is for a database, and asks for nothing that no class of this provisioner knows.
+///
+/// # Errors
+/// The answer if not.
+pub fn served_type(spec: &ResourceClaimSpec) -> Result<(), Answer> {
+    if spec.type_ != TYPE {
+        return Err(unknown(spec));
+    }
+    without_params(spec)
+}
+
+fn unknown(spec: &ResourceClaimSpec) -> Answer {
+    Answer::failed(format!(
+        "there is no resource of type `{}` and class `{}` here: use type `{TYPE}` with class `{CLASS}`",
+        spec.type_, spec.class
+    ))
+}
+
+fn without_params(spec: &ResourceClaimSpec) -> Result<(), Answer> {
     match spec.params.as_ref().map(|params| &params.0) {
-        Some(params) if !params.is_empty() => Err(unsupported(&spec.key, params)),
+        Some(params) if !params.is_empty() => Err(unsupported(spec, params)),
         _ => Ok(()),
     }
 }
 
-fn unsupported(key: &str, params: &Map<String, Value>) -> Answer {
+fn unsupported(spec: &ResourceClaimSpec, params: &Map<String, Value>) -> Answer {
+    let (key, class) = (&spec.key, &spec.class);
     let names: Vec<_> = params.keys().map(|name| format!("`{name}`")).collect();
     Answer::failed(format!(
-        "type `{TYPE}` with class `{CLASS}` takes no params: remove {} from resources.{key}.params",
+        "type `{TYPE}` with class `{class}` takes no params: remove {} from resources.{key}.params",
         names.join(", ")
     ))
 }
 
-fn wrong_parameters(errors: Vec<String>) -> Answer {
+/// The answer if the platform's parameters of `class` are wrong.
+pub fn wrong_parameters(class: &str, errors: &[String]) -> Answer {
     Answer::failed(format!(
-        "the platform's settings for type `{TYPE}` and class `{CLASS}` are wrong, ask your platform team to correct \
+        "the platform's settings for type `{TYPE}` and class `{class}` are wrong, ask your platform team to correct \
          them: {}",
         errors.join("; ")
     ))
@@ -125,8 +151,16 @@ fn free(claim: &Claim, names: &Names, found: &Found) -> Result<(), Answer> {
     ];
     let standings =
         parts.map(|(name, meta): (_, Option<&ObjectMeta>)| (name, standing(meta, &claim.name, &claim.uid)));
+    judge(claim, &standings)
+}
+
+/// Whether names that stand to the claim like this are free or its own.
+///
+/// # Errors
+/// The answer if not.
+pub fn judge(claim: &Claim, standings: &[(&String, Standing)]) -> Result<(), Answer> {
     // What needs a person comes first: waiting for the rest would only put it off.
-    for (name, standing) in &standings {
+    for (name, standing) in standings {
         match standing {
             Standing::Foreign(owner) => return Err(taken(claim, name, owner)),
             Standing::Orphaned => return Err(orphaned(claim, name)),
@@ -137,6 +171,15 @@ fn free(claim: &Claim, names: &Names, found: &Found) -> Result<(), Answer> {
         Some((name, _)) => Err(leaving(name)),
         None => Ok(()),
     }
+}
+
+fn other_kind(claim: &Claim) -> Answer {
+    Answer::failed(format!(
+        "this database is on a shared server, and the platform's class now says one of its own: its data would be left \
+         behind; ask your platform team to take that back, or rename resources.{} to start empty",
+        claim.key
+    ))
+    .retry(Retry::Rarely)
 }
 
 fn taken(claim: &Claim, name: &str, owner: &str) -> Answer {

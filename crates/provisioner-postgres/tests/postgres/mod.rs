@@ -10,7 +10,7 @@ use std::{
     fs,
     net::TcpListener,
     os::unix::{
-        fs::{MetadataExt as _, chown},
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
@@ -29,12 +29,24 @@ pub struct Postgres {
     pub port: u16,
     password: String,
     folder: PathBuf,
+    options: Vec<String>,
     server: Child,
+}
+
+/// A certificate for a server, and its key, as PEM.
+pub struct Identity {
+    pub certificate: String,
+    pub key: String,
 }
 
 impl Postgres {
     /// Makes a data folder with the superuser `app`, and starts a server on a free port.
     pub fn start(password: &str) -> Self {
+        Self::start_with(password, &[format!("max_connections={CONNECTIONS}")])
+    }
+
+    /// As [`Self::start`], with these settings.
+    pub fn start_with(password: &str, options: &[String]) -> Self {
         let binaries = binaries();
         let folder = folder();
         fs::write(folder.join("password"), password).unwrap();
@@ -47,23 +59,45 @@ impl Postgres {
             .unwrap();
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = as_nobody(&binaries.join("postgres"), &folder)
-            .arg("-D")
-            .arg(&data)
-            .args([
-                "-p",
-                &port.to_string(),
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-            ])
-            .args(["-c", &format!("max_connections={CONNECTIONS}"), "-c", "superuser_reserved_connections=0"])
-            .args(["-c", "fsync=off", "-c", "max_wal_senders=0"])
-            .stderr(fs::File::create(folder.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        Self { port, password: password.to_owned(), folder, server }
+        let server = spawn(&folder, port, options);
+        Self { port, password: password.to_owned(), folder, options: options.to_vec(), server }
+    }
+
+    /// Starts it again on the same port, after [`Self::stop`].
+    pub fn start_again(&mut self) {
+        self.server = spawn(&self.folder, self.port, &self.options);
+    }
+
+    /// Lets it speak TLS with `identity`, as soon as it is started again.
+    pub fn set_identity(&mut self, identity: &Identity) {
+        for (name, text) in [("server.crt", &identity.certificate), ("server.key", &identity.key)] {
+            let path = self.folder.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            own(&path, &self.folder);
+            let setting = if name == "server.crt" { "ssl_cert_file" } else { "ssl_key_file" };
+            self.options.push(format!("{setting}={}", path.display()));
+        }
+        self.options.push("ssl=on".to_owned());
+    }
+
+    /// Runs statements as the superuser, each in a transaction of its own.
+    pub async fn run(&self, database: &str, statements: &[&str]) {
+        let client = self.connect(database).await;
+        for statement in statements {
+            client.batch_execute(statement).await.unwrap();
+        }
+    }
+
+    /// The first column of what the superuser is answered, as text.
+    pub async fn ask(&self, database: &str, query: &str) -> Vec<String> {
+        let client = self.connect(database).await;
+        let rows = client.simple_query(query).await.unwrap();
+        let text = |row| match row {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        };
+        rows.into_iter().filter_map(text).collect()
     }
 
     /// Creates a database as soon as the server answers.
@@ -101,7 +135,7 @@ impl Postgres {
         let _ = self.server.wait();
     }
 
-    async fn connect(&self, database: &str) -> Client {
+    pub async fn connect(&self, database: &str) -> Client {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.port).user("app").password(&self.password).dbname(database);
         let begin = Instant::now();
@@ -126,6 +160,26 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.stop();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spawn(folder: &Path, port: u16, options: &[String]) -> Child {
+    let mut server = as_nobody(&binaries().join("postgres"), folder);
+    server.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
+    let fixed =
+        ["listen_addresses=127.0.0.1", "unix_socket_directories=", "superuser_reserved_connections=0"];
+    let more = ["fsync=off", "max_wal_senders=0"];
+    for option in fixed.into_iter().chain(more).chain(options.iter().map(String::as_str)) {
+        server.args(["-c", option]);
+    }
+    server.stderr(fs::File::create(folder.join("log")).unwrap()).spawn().unwrap()
+}
+
+/// Gives `path` to whoever owns `folder`.
+fn own(path: &Path, folder: &Path) {
+    let owner = fs::metadata(folder).unwrap().uid();
+    if owner == NOBODY {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
+use std::time::Duration;
 
 use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt as _};
 use provisioner_postgres::{
-    Attempt, Caches, Credentials, Defaults, Error, Login, NAME, Parts, Provisioner, Retry,
+    Attempt, Caches, Credentials, Defaults, Error, Limits, Login, NAME, Parts, Provisioner, Retry,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -202,6 +203,8 @@ fn provisioner(server: &TestApiServer, login: Arc<dyn Login>) -> (Provisioner, C
             cluster_domain: None,
         },
         login,
+        secrets_namespace: "score-system".to_owned(),
+        limits: Limits { connect: Duration::from_secs(4), work: Duration::from_secs(30) },
     };
     (Provisioner::new(parts), claims)
 }

@@ -1,0 +1,225 @@
+//! Classes of kind `server`: a database and roles on a PostgreSQL server that the platform gives.
+//!
+//! A pass reads the claim's Secret and the platform's credentials, [`judge`]s them, writes down in the Secret what it is
+//! going to make ([`record`]), looks at the server ([`observe`]), [`decide`]s what is missing, makes it and logs in
+//! ([`provide`]), and answers ([`conclude`]). Whose a database is stands on the server itself ([`names`]), so that nothing
+//! foreign is ever touched and a deletion needs nothing but the claim ([`deprovision`]).
+
+mod access;
+mod breaker;
+mod conclude;
+mod connect;
+mod decide;
+mod deprovision;
+mod failure;
+mod finalizer;
+mod judge;
+mod keep;
+mod leave;
+mod names;
+mod observe;
+mod provide;
+mod record;
+mod rotation;
+mod secrets;
+mod settings;
+mod statements;
+
+use std::sync::Arc;
+
+use api_types::ResourceClaim;
+use controller_kit::{Applier, Cache};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Client, ResourceExt as _};
+
+use self::{
+    connect::{Server, Servers},
+    decide::Desired,
+    failure::Failure,
+    finalizer::is_held,
+    names::Mark,
+    provide::{Provided, Target},
+    record::Record,
+    settings::{ServerSettings, Tls, is_server},
+};
+use crate::{
+    answer::{Answer, Retry},
+    claim::{Claim, Incomplete},
+    marks::Marks,
+    names::Names,
+    update_status::{self, status, update_status},
+};
+
+pub use self::{connect::Limits, finalizer::FINALIZER, record::is_of_server};
+
+/// Whether this module answers `claim`.
+pub fn concerns(claim: &ResourceClaim) -> bool {
+    let leaves = claim.metadata.deletion_timestamp.is_some() && is_held(claim);
+    leaves || is_server(claim.spec.parameters.as_ref().map(|parameters| &parameters.0))
+}
+
+/// Provides databases on servers.
+pub struct OnServer {
+    client: Client,
+    applier: Applier,
+    claims: Cache<ResourceClaim>,
+    /// Where the platform's Secrets lie.
+    namespace: String,
+    servers: Servers,
+}
+
+/// A step that talks to the API server failed; it is tried again with a growing delay.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The claim is not what an API server hands out.
+    #[error("failed to read the claim")]
+    Claim(#[from] Incomplete),
+    /// A Secret could not be read or written.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The finalizer could not be written.
+    #[error(transparent)]
+    Finalizer(#[from] finalizer::Error),
+    /// The answer could not be written.
+    #[error(transparent)]
+    UpdateStatus(#[from] update_status::Error),
+    /// There is no password without it.
+    #[error("failed to get randomness from the operating system")]
+    Randomness(#[from] rand::rngs::SysError),
+}
+
+/// Why a pass ends early.
+enum Stop {
+    /// With this answer.
+    Answer(Box<Answer>),
+    /// Without a new one, until then.
+    Wait(Retry),
+    /// It failed.
+    Failed(Error),
+}
+
+impl From<Answer> for Stop {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(Box::new(answer))
+    }
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A claim, and what it says.
+struct Case<'a> {
+    object: &'a ResourceClaim,
+    claim: Claim,
+    names: Names,
+    settings: ServerSettings,
+    server: Arc<Server>,
+}
+
+impl OnServer {
+    /// Works with `client`; the platform's Secrets lie in `namespace`.
+    pub fn new(
+        client: Client,
+        applier: Applier,
+        claims: Cache<ResourceClaim>,
+        namespace: String,
+        limits: Limits,
+    ) -> Self {
+        Self { client, applier, claims, namespace, servers: Servers::new(limits) }
+    }
+
+    /// Makes what `object` claims, or removes it, and says how far it is.
+    ///
+    /// # Errors
+    /// If something that may mend itself is in the way of the API server; whatever the database server does is an answer.
+    pub async fn reconcile(&self, object: &ResourceClaim) -> Result<Retry, Error> {
+        let pass = match object.metadata.deletion_timestamp {
+            Some(_) => self.leave(object).await,
+            None => self.provide(object).await,
+        };
+        let answer = match pass {
+            Ok(answer) => answer,
+            Err(Stop::Answer(answer)) => *answer,
+            Err(Stop::Wait(retry)) => return Ok(retry),
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        let retry = answer.retry;
+        let status = status(answer, object.metadata.generation);
+        update_status(&self.applier, &self.claims, object, &status).await?;
+        Ok(retry)
+    }
+
+    async fn provide(&self, object: &ResourceClaim) -> Result<Answer, Stop> {
+        let claim = Claim::try_from(object)?;
+        let settings = judge::server_settings(&object.spec)?;
+        let names = Names::of(&claim.namespace, &claim.name);
+        let secret = secrets::own(&self.client, &names).await?;
+        judge::free(&claim, &names, secret.as_ref())?;
+        let server = self.server(&settings).await?;
+        let case = Case { object, claim, names, settings, server };
+        let (mut secret, mut record) = self.keep(&case, secret).await?;
+        let asked = object.annotations().get(rotation::ANNOTATION_ROTATE).map(String::as_str);
+        if record.provisioned && rotation::is_due(&record, asked, &case.settings.rotation, Timestamp::now()) {
+            (secret, record) = self.rotate(&case, &secret, &record, asked).await?;
+        }
+        self.work(&case, secret, record).await
+    }
+
+    /// The server of `settings`, with the credentials that are there now.
+    async fn server(&self, settings: &ServerSettings) -> Result<Arc<Server>, Stop> {
+        let given = async |name: &str| secrets::given(&self.client, &self.namespace, name).await;
+        let admin = given(&settings.server.admin_secret).await?;
+        let authority = match &settings.server.tls {
+            Tls::Disable => None,
+            Tls::VerifyFull { secret, .. } if *secret == settings.server.admin_secret => Some(admin.clone()),
+            Tls::VerifyFull { secret, .. } => Some(given(secret).await?),
+        };
+        let access = judge::access(settings, &admin, authority.as_ref(), &self.namespace)?;
+        Ok(self.servers.get(&access).map_err(|error| conclude::unusable(settings, &error))?)
+    }
+
+    async fn work(&self, case: &Case<'_>, secret: Secret, mut record: Record) -> Result<Answer, Stop> {
+        let target = target(case, &record);
+        let outputs = record.provisioned.then(|| record.outputs(&case.settings, &secret));
+        let failed = |failure| conclude::failed(&failure, &case.settings, outputs.clone());
+        let retired = match provide::provide(&case.server, &target).await.map_err(failed)? {
+            Provided::Complete(retired) => retired,
+            Provided::Hindered(obstacle) => return Err(conclude::hindered(&obstacle, case).into()),
+        };
+        match provide::furnish(&case.server, &target).await {
+            // Its own clients fill it, so it is in use. What it lacks is added once there is room.
+            Err(Failure::Full) if record.provisioned => {}
+            result => result.map_err(failed)?,
+        }
+        match provide::log_in(&case.server, &target).await {
+            Err(Failure::Refused) => return Err(conclude::shut_out(case).into()),
+            result => result.map_err(failed)?,
+        }
+        record.provisioned = true;
+        let secret = self.write(secret, &Marks::of(&case.claim), &record, &case.settings).await?;
+        if let Err(failure) = provide::retire(&case.server, &target, &retired).await {
+            // It is of no concern to the claim, whose credentials work, and is tried again at the next look.
+            tracing::warn!(
+                error = &failure as &dyn std::error::Error,
+                "a replaced login could not be removed"
+            );
+        }
+        Ok(conclude::ready().outputs(record.outputs(&case.settings, &secret)))
+    }
+}
+
+fn target(case: &Case<'_>, record: &Record) -> Target {
+    let desired = Desired {
+        base: record.base.clone(),
+        mark: Mark::of(&case.claim),
+        login: record.login,
+        provisioned: record.provisioned,
+        retires: rotation::retires(record, &case.settings.rotation, Timestamp::now()),
+        connection_limit: case.settings.connection_limit,
+    };
+    Target { desired, password: record.password.clone(), settings: case.settings.clone() }
+}

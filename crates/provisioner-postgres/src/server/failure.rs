@@ -1,0 +1,114 @@
+//! What can go wrong with a server, as far as it makes a difference.
+
+use std::error::Error as _;
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use tokio_postgres::error::SqlState;
+
+/// Why something on a server did not come about. The words are for users, and the same for as long as the cause is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// All connections that the provisioner may have are in use: ask again in a moment.
+    #[error("all connections to the server are in use")]
+    Busy,
+    /// Something has changed since it was looked at: look again.
+    #[error("the server has changed meanwhile")]
+    Outdated,
+    /// The server cannot be used now.
+    #[error("{0}")]
+    Unavailable(&'static str),
+    /// The server is not the one that it should be.
+    #[error("{0}")]
+    Untrusted(String),
+    /// The database has as many clients as it may have, who else may come in or not.
+    #[error("the database has no connections left")]
+    Full,
+    /// The server does not accept a login.
+    #[error("the login is refused")]
+    Refused,
+    /// The server does not do what was asked of it; in its own words.
+    #[error("{0}")]
+    Denied(String),
+}
+
+impl Failure {
+    /// Whether it says something of the server as a whole, so that nobody else need try for a while.
+    pub fn is_of_server(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Untrusted(_) | Self::Refused)
+    }
+
+    /// An answer did not come in time.
+    pub const SLOW: Self = Self::Unavailable("it does not answer in time");
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            PoolError::Timeout(TimeoutType::Create | TimeoutType::Recycle) => Self::SLOW,
+            PoolError::Backend(error) => error.into(),
+            // The credentials have changed, and others hold a new pool.
+            PoolError::Closed => Self::Outdated,
+            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+                Self::Unavailable("no connection could be made")
+            }
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        tracing::debug!(error = &error as &dyn std::error::Error, "the database server did not do it");
+        match error.as_db_error() {
+            // That a database is full is found out after the password was right, by this function of PostgreSQL.
+            Some(answer)
+                if answer.code() == &SqlState::TOO_MANY_CONNECTIONS
+                    && answer.routine() == Some("CheckMyDatabase") =>
+            {
+                Self::Full
+            }
+            Some(answer) => of_answer(answer.code(), answer.message()),
+            None => of_connection(&error),
+        }
+    }
+}
+
+fn of_answer(code: &SqlState, message: &str) -> Failure {
+    match code.code() {
+        "28P01" | "28000" => Failure::Refused,
+        "53300" => Failure::Unavailable("it has no connections left"),
+        "57P01" | "57P02" | "57P03" => Failure::Unavailable("it is starting or stopping"),
+        "57014" | "55P03" => Failure::SLOW,
+        "55006" => Failure::Unavailable("a database that has to be at rest for this is in use"),
+        "53100" => Failure::Unavailable("its disk is full"),
+        "25006" => Failure::Unavailable("it takes no writes"),
+        // Somebody else made the same, or changed it at the same time.
+        "42710" | "42P04" | "23505" | "40001" | "40P01" | "XX000" => Failure::Outdated,
+        code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => {
+            Failure::Unavailable("it cannot work now")
+        }
+        _ => Failure::Denied(message.lines().next().unwrap_or_default().to_owned()),
+    }
+}
+
+fn of_connection(error: &tokio_postgres::Error) -> Failure {
+    let causes = || std::iter::successors(error.source(), |&cause| cause.source());
+    let tls = |cause: &(dyn std::error::Error + 'static)| {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        inner.or_else(|| cause.downcast_ref()).map(ToString::to_string)
+    };
+    if let Some(reason) = causes().find_map(tls) {
+        return Failure::Untrusted(reason);
+    }
+    let io = causes().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    match io {
+        Some(std::io::ErrorKind::TimedOut) => Failure::SLOW,
+        Some(std::io::ErrorKind::ConnectionRefused) => Failure::Unavailable("it refuses connections"),
+        Some(_) => Failure::Unavailable("it cannot be reached"),
+        None if error.to_string().contains("TLS") => Failure::Untrusted("it offers no encryption".to_owned()),
+        None if error.is_closed() => Failure::Unavailable("it closed the connection"),
+        None if error.to_string().starts_with("timeout") => Failure::SLOW,
+        None => Failure::Unavailable("it does not answer as PostgreSQL does"),
+    }
+}
