@@ -10,4 +10,5 @@
 {{- end }}
 - --run-as-user={{ int64 .Values.postgres.runAsUser }}
 - --login-timeout-seconds={{ .Values.postgres.loginTimeoutSeconds }}
+- --servers-timeout-seconds={{ int64 .Values.servers.timeoutSeconds }}
 {{- end }}
