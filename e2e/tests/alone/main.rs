@@ -4,5 +4,6 @@ mod chaos;
 mod platform;
 mod quiet;
 mod secrets;
+mod servers;
 mod types;
 mod walkthrough;
