@@ -33,6 +33,10 @@ pub enum Retry {
     Never,
     /// Soon, and then ever more rarely: something that is not watched is on its way.
     Soon,
+    /// In a moment: others come first.
+    Busy,
+    /// Every few minutes: what was made lies where no watch looks.
+    Checked,
     /// Now and then: somebody has to do something where no watch looks.
     Rarely,
 }

@@ -16,5 +16,5 @@ pub use marks::{Marks, guarded};
 pub use ownership::{
     ANNOTATION_CLAIM, ANNOTATION_CLAIM_UID, ANNOTATION_POLICY, Standing, claim_of, policy_name, standing,
 };
-pub use retries::Retries;
+pub use retries::{Retries, growing_pause};
 pub use update_status::{UpdateStatusError, status, update_status};

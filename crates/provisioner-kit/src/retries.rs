@@ -12,6 +12,10 @@ use crate::answer::Retry;
 const LONGEST_SECONDS: u64 = 30;
 /// The pause before the next look at something that somebody has to do first.
 const RARELY: Duration = Duration::from_secs(90);
+/// The pause before the next look at what was made, where it tells nobody what is done to it.
+const CHECKED: Duration = Duration::from_secs(300);
+/// The pause before the next attempt to have a turn.
+const BUSY: Duration = Duration::from_secs(1);
 /// Claims that were not looked at for this long have been answered or are gone.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
@@ -23,21 +27,29 @@ impl Retries {
     /// The pause before the next look at the claim with `uid`; none if a watch will tell.
     pub fn pause(&self, uid: &str, retry: Retry) -> Option<Duration> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if retry != Retry::Soon {
+        if !matches!(retry, Retry::Soon | Retry::Busy) {
             attempts.remove(uid);
         }
         match retry {
             Retry::Never => None,
             Retry::Rarely => Some(jittered(RARELY, rand::random())),
+            Retry::Checked => Some(jittered(CHECKED, rand::random())),
+            Retry::Busy => Some(jittered(BUSY, rand::random())),
             Retry::Soon => {
                 attempts.retain(|_, (_, last)| last.elapsed() < FORGOTTEN);
                 let (attempt, last) = attempts.entry(uid.to_owned()).or_insert((0, Instant::now()));
-                let pause = jittered(backoff(*attempt), rand::random());
+                let pause = growing_pause(*attempt);
                 (*attempt, *last) = (*attempt + 1, Instant::now());
                 Some(pause)
             }
         }
     }
+}
+
+/// The pause after an attempt that failed, the first of which is 0: a second that doubles up to half a minute, less up to
+/// half of it at random.
+pub fn growing_pause(attempt: u32) -> Duration {
+    jittered(backoff(attempt), rand::random())
 }
 
 /// 1 s, 2 s, 4 s … and no more than the longest.
@@ -71,6 +83,26 @@ mod tests {
         assert!(retries.pause("one", Retry::Soon).unwrap() >= Duration::from_secs(15));
         assert!(retries.pause("two", Retry::Soon).unwrap() <= Duration::from_secs(1));
         assert_eq!(retries.pause("one", Retry::Never), None);
+        assert!(retries.pause("one", Retry::Soon).unwrap() <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn who_has_to_let_others_go_first_comes_back_at_once_and_keeps_its_count() {
+        let retries = Retries::default();
+        for _ in 0..5 {
+            retries.pause("one", Retry::Soon);
+        }
+        assert!(retries.pause("one", Retry::Busy).unwrap() <= Duration::from_secs(1));
+        assert!(retries.pause("one", Retry::Soon).unwrap() >= Duration::from_secs(15));
+    }
+
+    #[test]
+    fn what_is_only_checked_is_looked_at_every_few_minutes_and_has_been_answered() {
+        let retries = Retries::default();
+        for _ in 0..5 {
+            retries.pause("one", Retry::Soon);
+        }
+        assert!(retries.pause("one", Retry::Checked).unwrap() >= Duration::from_secs(150));
         assert!(retries.pause("one", Retry::Soon).unwrap() <= Duration::from_secs(1));
     }
 }

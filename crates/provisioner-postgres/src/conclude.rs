@@ -1,13 +1,9 @@
 //! What to tell a claim whose database is built.
 
+use provisioner_kit::{Answer, Outputs, Retry};
+
 use crate::{
-    answer::{Answer, Outputs, Retry},
-    apply::Applied,
-    credentials::Credentials,
-    dereference::Found,
-    health,
-    probe::Attempt,
-    validate::Database,
+    apply::Applied, credentials::Credentials, dereference::Found, health, probe::Attempt, validate::Database,
 };
 
 /// What is known of a database after it was built.

@@ -11,23 +11,21 @@ use kube::{
     Client, Resource, ResourceExt as _,
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
+use provisioner_kit::{
+    Answer, Claim, Incomplete, Retries, Retry, UpdateStatusError, claim_of, status, update_status,
+};
 
 use crate::{
     Args, NAME,
-    answer::{Answer, Retry},
     apply::{self, Applied, Outcome, Writer},
     build::build,
-    claim::{Claim, Incomplete},
     conclude::{Service, conclude, outputs},
     dereference::{self, Caches, Found, dereference},
     health,
     names::Names,
-    ownership::claim_of,
     probe::{Login, PostgresLogin, is_due},
-    retries::Retries,
     server::{self, Limits, OnServer},
     settings::Defaults,
-    update_status::{self, status, update_status},
     validate::{Database, validate},
 };
 
@@ -61,7 +59,7 @@ pub enum Error {
     Apply(#[from] apply::Error),
     /// The answer could not be written.
     #[error(transparent)]
-    UpdateStatus(#[from] update_status::Error),
+    UpdateStatus(#[from] UpdateStatusError),
     /// A database on a server could not be provided.
     #[error(transparent)]
     OnServer(#[from] server::Error),

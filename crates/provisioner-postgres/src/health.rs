@@ -7,9 +7,10 @@ use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{ContainerStatus, Pod, PodStatus},
 };
+use provisioner_kit::Answer;
 use quantity::Quantity;
 
-use crate::{answer::Answer, settings::Settings};
+use crate::settings::Settings;
 
 /// How often a database may stop before it is said to keep stopping. Once may be a lost node.
 const RESTARTS_THAT_ARE_A_PATTERN: i32 = 2;

@@ -32,6 +32,7 @@ use controller_kit::{Applier, Cache};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt as _};
+use provisioner_kit::{Answer, Claim, Incomplete, Marks, Retry, UpdateStatusError, status, update_status};
 
 use self::{
     connect::{Server, Servers},
@@ -43,13 +44,7 @@ use self::{
     record::Record,
     settings::{ServerSettings, Tls, is_server},
 };
-use crate::{
-    answer::{Answer, Retry},
-    claim::{Claim, Incomplete},
-    marks::Marks,
-    names::Names,
-    update_status::{self, status, update_status},
-};
+use crate::{NAME, names::Names};
 
 pub use self::{connect::Limits, finalizer::FINALIZER, record::is_of_server};
 
@@ -83,7 +78,7 @@ pub enum Error {
     Finalizer(#[from] finalizer::Error),
     /// The answer could not be written.
     #[error(transparent)]
-    UpdateStatus(#[from] update_status::Error),
+    UpdateStatus(#[from] UpdateStatusError),
     /// There is no password without it.
     #[error("failed to get randomness from the operating system")]
     Randomness(#[from] rand::rngs::SysError),
@@ -200,7 +195,7 @@ impl OnServer {
             result => result.map_err(failed)?,
         }
         record.provisioned = true;
-        let secret = self.write(secret, &Marks::of(&case.claim), &record, &case.settings).await?;
+        let secret = self.write(secret, &Marks::of(&case.claim, NAME), &record, &case.settings).await?;
         if let Err(failure) = provide::retire(&case.server, &target, &retired).await {
             // It is of no concern to the claim, whose credentials work, and is tried again at the next look.
             tracing::warn!(

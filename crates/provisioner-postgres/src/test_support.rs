@@ -2,11 +2,9 @@
 //! other, so that a mix-up fails.
 
 use api_types::ResourceClaim;
+use provisioner_kit::Claim;
 
-use crate::{
-    claim::Claim,
-    settings::{Defaults, Settings},
-};
+use crate::settings::{Defaults, Settings};
 
 pub(crate) const CLAIM: &str = include_str!("../tests/fixtures/claim.yaml");
 
@@ -16,10 +14,6 @@ pub(crate) fn resource_claim() -> ResourceClaim {
 
 pub(crate) fn claim() -> Claim {
     Claim::try_from(&resource_claim()).unwrap()
-}
-
-pub(crate) fn claim_with_policy(policy: &str) -> Claim {
-    Claim { policy: serde_yaml_ng::from_str(policy).unwrap(), ..claim() }
 }
 
 pub(crate) fn defaults() -> Defaults {

@@ -4,19 +4,17 @@ use k8s_openapi::{
     api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use provisioner_kit::{Answer, Claim, Marks, Retry, Standing, standing};
 use quantity::Quantity;
 use serde_json::{Map, Value};
 
 use api_types::ResourceClaimSpec;
 
 use crate::{
-    answer::{Answer, Retry},
-    claim::Claim,
+    NAME,
     credentials::Credentials,
     dereference::Found,
-    marks::Marks,
     names::Names,
-    ownership::{Standing, standing},
     server::is_of_server,
     settings::{Defaults, Settings, major_version, settings},
 };
@@ -69,7 +67,7 @@ pub fn validate(
     let host = host(&names, defaults);
     let credentials = credentials(&names, found, &host)?;
     let notes = kept_settings(found, &mut settings);
-    let marks = Marks::of(&claim);
+    let marks = Marks::of(&claim, NAME);
     Ok(Database {
         claim,
         names,
@@ -149,8 +147,7 @@ fn free(claim: &Claim, names: &Names, found: &Found) -> Result<(), Answer> {
         (&names.base, found.service.as_ref().map(|service| &service.metadata)),
         (&names.base, found.database.as_ref().map(|database| &database.metadata)),
     ];
-    let standings =
-        parts.map(|(name, meta): (_, Option<&ObjectMeta>)| (name, standing(meta, &claim.name, &claim.uid)));
+    let standings = parts.map(|(name, meta): (_, Option<&ObjectMeta>)| (name, standing(meta, claim, NAME)));
     judge(claim, &standings)
 }
 

@@ -1,12 +1,12 @@
 //! The Secret with the credentials.
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
+use provisioner_kit::guarded;
 use serde_json::{Map, Value, json};
 
 use super::Kept;
 use crate::{
     credentials::{Credentials, KEY_PASSWORD},
-    marks::guarded,
     validate::Database,
 };
 

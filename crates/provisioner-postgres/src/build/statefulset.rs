@@ -16,11 +16,11 @@ use k8s_openapi::{
         apis::meta::v1::{LabelSelector, ObjectMeta},
     },
 };
+use provisioner_kit::ANNOTATION_CLAIM;
 
 use super::{pod_labels, service::PORT_NAME};
 use crate::{
     credentials::{DATABASE, KEY_PASSWORD, PORT, USERNAME},
-    ownership::ANNOTATION_CLAIM,
     settings::{Compute, Settings},
     validate::Database,
 };

@@ -10,9 +10,10 @@ use k8s_openapi::{
     api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements},
     apimachinery::pkg::api::resource::Quantity,
 };
+use provisioner_kit::guarded;
 
 use super::Kept;
-use crate::{marks::guarded, validate::Database};
+use crate::validate::Database;
 
 pub(super) fn build(
     database: &Database,

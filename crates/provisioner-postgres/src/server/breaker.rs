@@ -2,11 +2,12 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+use provisioner_kit::growing_pause;
+
 use super::failure::Failure;
-use crate::retries::{backoff, jittered};
 
 /// What is known of a server's failures.
 #[derive(Debug, Default)]
@@ -45,8 +46,11 @@ impl Breaker {
     fn failed(&self, failure: &Failure) {
         let mut down = self.lock();
         let attempts = down.as_ref().map_or(0, |down| down.attempts + 1);
-        let pause: Duration = jittered(backoff(attempts), rand::random());
-        *down = Some(Down { failure: failure.clone(), attempts, until: Instant::now() + pause });
+        *down = Some(Down {
+            failure: failure.clone(),
+            attempts,
+            until: Instant::now() + growing_pause(attempts),
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Down>> {

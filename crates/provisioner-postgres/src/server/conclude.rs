@@ -1,7 +1,8 @@
 //! What to tell a claim for a database on a server. No message holds a secret, or changes while its cause does not.
 
+use provisioner_kit::{Answer, Outputs, Retry};
+
 use super::{Case, Stop, access::Unusable, decide::Obstacle, failure::Failure, settings::ServerSettings};
-use crate::answer::{Answer, Outputs, Retry};
 
 /// The answer to a claim whose database is there.
 pub fn ready() -> Answer {

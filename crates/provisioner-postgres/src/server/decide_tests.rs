@@ -1,5 +1,7 @@
+use provisioner_kit::Claim;
+
 use super::*;
-use crate::{claim::Claim, test_support::claim};
+use crate::test_support::claim;
 
 fn desired() -> Desired {
     Desired {

@@ -6,9 +6,10 @@ use kube::{
     Api, Client, ResourceExt as _,
     api::{Patch, PatchParams},
 };
+use provisioner_kit::guarded;
 use serde_json::json;
 
-use crate::{NAME, marks::guarded};
+use crate::NAME;
 
 /// Stands on a claim whose database on a server is to be dropped with it.
 pub const FINALIZER: &str = "score.dev/postgres";

@@ -2,6 +2,7 @@
 
 use api_types::ResourceClaimSpec;
 use k8s_openapi::api::core::v1::Secret;
+use provisioner_kit::{Answer, Claim, Retry, standing};
 
 use super::{
     access::Access,
@@ -9,14 +10,7 @@ use super::{
     secrets::{Given, text},
     settings::{ServerSettings, Tls, settings},
 };
-use crate::{
-    answer::{Answer, Retry},
-    claim::Claim,
-    credentials::Password,
-    names::Names,
-    ownership::standing,
-    validate,
-};
+use crate::{NAME, credentials::Password, names::Names, validate};
 
 /// The settings in the claim's `spec`.
 ///
@@ -83,7 +77,7 @@ fn platform(what: &str) -> Answer {
 /// # Errors
 /// The answer if it is not.
 pub fn free(claim: &Claim, names: &Names, secret: Option<&Secret>) -> Result<(), Answer> {
-    let standing = standing(secret.map(|secret| &secret.metadata), &claim.name, &claim.uid);
+    let standing = standing(secret.map(|secret| &secret.metadata), claim, NAME);
     validate::judge(claim, &[(&names.secret, standing)])?;
     match secret {
         Some(secret) if !is_of_server(secret) => Err(other_kind(claim)),

@@ -4,6 +4,7 @@ use api_types::{DeprovisionPolicy, ResourceClaim};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
+use provisioner_kit::{Marks, Retry};
 
 use super::{
     Case, OnServer, Stop, conclude, deprovision, finalizer, judge,
@@ -15,7 +16,7 @@ use super::{
     settings::ServerSettings,
     target,
 };
-use crate::{answer::Retry, credentials::Password, marks::Marks};
+use crate::{NAME, credentials::Password};
 
 impl OnServer {
     /// Holds the claim and writes down what is going to be made, in an order in which the credentials never go before the
@@ -29,7 +30,7 @@ impl OnServer {
         if drops {
             self.hold(case.object, true).await?;
         }
-        let marks = Marks::of(&case.claim);
+        let marks = Marks::of(&case.claim, NAME);
         let (secret, record) = match secret {
             Some(secret) => {
                 let mut record = Record::read(&secret).ok_or_else(|| judge::damaged(&case.names))?;
@@ -91,7 +92,7 @@ impl OnServer {
             Err(failure) => return Err(conclude::failed(&failure, &case.settings, outputs())),
         }
         tracing::info!(login = next.username(), "handing out a new login");
-        let marks = Marks::of(&case.claim);
+        let marks = Marks::of(&case.claim, NAME);
         let secret = self.write(secret.clone(), &marks, &next, &case.settings).await?;
         Ok((secret, next))
     }

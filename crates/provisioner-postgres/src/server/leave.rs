@@ -3,6 +3,7 @@
 use api_types::{DeprovisionPolicy, ResourceClaim};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
+use provisioner_kit::{ANNOTATION_CLAIM_UID, Answer, Claim, Marks, Retry, guarded};
 
 use super::{
     OnServer, Stop, conclude, deprovision,
@@ -13,13 +14,7 @@ use super::{
     record::Record,
     secrets::{self, Written},
 };
-use crate::{
-    answer::{Answer, Retry},
-    claim::Claim,
-    marks::{Marks, guarded},
-    names::Names,
-    ownership::ANNOTATION_CLAIM_UID,
-};
+use crate::{NAME, names::Names};
 
 /// On a claim that is being deleted: let it go, and leave on the server whatever is there.
 pub const ANNOTATION_ABANDON: &str = "score.dev/abandon";
@@ -70,7 +65,7 @@ impl OnServer {
     }
 
     async fn release(&self, secret: Secret, claim: &Claim) -> Result<(), Stop> {
-        let Some(patch) = Marks::of(claim).missing_on(&secret.metadata) else { return Ok(()) };
+        let Some(patch) = Marks::of(claim, NAME).missing_on(&secret.metadata) else { return Ok(()) };
         let patch = guarded(patch, &secret.metadata);
         match secrets::patch(&self.client, &secret, patch).await? {
             Written::Secret(_) => Ok(()),

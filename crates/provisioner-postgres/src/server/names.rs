@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use provisioner_kit::Claim;
 use sha2::{Digest as _, Sha256};
 
-use crate::{claim::Claim, names::hex};
+use crate::names::hex;
 
 /// The longest identifier of PostgreSQL, in bytes.
 pub const LONGEST_IDENTIFIER: usize = 63;

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use api_types::Output;
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
+use provisioner_kit::Outputs;
 
 use super::{names::Base, settings::ServerSettings};
-use crate::{
-    answer::Outputs,
-    credentials::{self, KEY_PASSWORD, KEY_URI, Password, encode},
-};
+use crate::credentials::{self, KEY_PASSWORD, KEY_URI, Password, encode};
 
 /// The name of the database. A Secret that has it is one of a database on a server.
 pub const ANNOTATION_DATABASE: &str = "score.dev/database";

@@ -5,14 +5,11 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
 };
+use provisioner_kit::{Marks, guarded};
 use serde_json::{Map, Value, json};
 
 use super::{record::Record, settings::ServerSettings};
-use crate::{
-    NAME,
-    marks::{Marks, guarded},
-    names::Names,
-};
+use crate::{NAME, names::Names};
 
 /// The API server did not answer as it should.
 #[derive(Debug, thiserror::Error)]
