@@ -72,7 +72,7 @@ where
     Fut: Future<Output = Result>,
 {
     let context = Context::create(client, theme).await?;
-    let outcome = AssertUnwindSafe(checked(&context, test)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(Box::pin(checked(&context, test))).catch_unwind().await;
     if !matches!(outcome, Ok(Ok(()))) {
         println!("{}", context.report().await);
     }
@@ -84,7 +84,7 @@ async fn checked<Fut>(context: &Context, test: impl FnOnce(Context) -> Fut) -> R
 where
     Fut: Future<Output = Result>,
 {
-    test(context.clone()).await?;
+    Box::pin(test(context.clone())).await?;
     let versions = context.workloads.versions()?;
     let broken = promises::broken(versions.iter().map(AsRef::as_ref));
     if broken.is_empty() { Ok(()) } else { bail!("promises that were broken:\n{}", broken.join("\n")) }

@@ -69,7 +69,8 @@ pub fn shipped_type(name: &str) -> Result<String> {
 /// # Errors
 /// The test's, or that the configuration cannot be removed.
 pub async fn configured(context: &Context, test: impl Future<Output = Result>) -> Result {
-    let outcome = test.await;
+    // A test inside a test is more than the stack of a thread holds.
+    let outcome = Box::pin(test).await;
     let removed = configs(context).delete(CONFIG, &DeleteParams::default()).await;
     outcome.and(removed.map(drop).map_err(Into::into))
 }
@@ -98,7 +99,7 @@ pub async fn with_policy(context: &Context, spec: &str, test: impl Future<Output
          namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}\n{spec}"
     ))?;
     policies(context).patch(name, &apply::params(), &Patch::Apply(&policy)).await?;
-    let outcome = test.await;
+    let outcome = Box::pin(test).await;
     let removed = policies(context).delete(name, &DeleteParams::default()).await;
     outcome.and(removed.map(drop).map_err(Into::into))
 }

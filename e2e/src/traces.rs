@@ -71,13 +71,13 @@ async fn collect(mut lines: Lines<BufReader<ChildStdout>>, spans: Arc<Mutex<Vec<
     }
 }
 
-/// Runs `test` while the three controllers export their traces to the collector; afterwards they do not any more.
+/// Runs `test` while the controllers export their traces to the collector; afterwards they do not any more.
 ///
 /// # Errors
 /// `test` fails, or the controllers cannot be rolled out.
 pub async fn exported_to<T>(client: &Client, test: impl Future<Output = Result<T>>) -> Result<T> {
     set_variable(client, &format!("{VARIABLE}=http://{ADDRESS}")).await?;
-    let outcome = test.await;
+    let outcome = Box::pin(test).await;
     set_variable(client, &format!("{VARIABLE}-")).await?;
     outcome
 }
