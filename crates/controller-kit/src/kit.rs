@@ -1,16 +1,22 @@
 //! What a controller gets from the process around it.
 
 use std::{
+    convert::Infallible,
     fmt::{self, Debug},
+    future::ready,
     sync::Arc,
 };
 
-use futures::Stream;
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use k8s_controller::{Context, Controller, PrometheusMetrics, events::EventRecorder};
 use kube::{
     Api, Client, Resource,
     core::NamespaceResourceScope,
-    runtime::{self, controller::Config, watcher},
+    runtime::{
+        self,
+        controller::{Action, Config},
+        watcher,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -116,6 +122,31 @@ impl Kit {
             .with_event_recorder(self.events.clone())
             .with_controller(|inner| inner.with_config(config).graceful_shutdown_on(shutdown))
             .run()
+            .await;
+    }
+
+    /// Hands each of the objects in `leaving`, as it is in `cache` by then, to `depart`, until the process stops;
+    /// `depart` says when to come again. For objects that are being deleted and are held by a finalizer which only some
+    /// of their kind have: the loop of [`Self::run_controller`] passes over whatever is being deleted, unless it puts a
+    /// finalizer on everything.
+    pub async fn run_departures<K, Fut>(
+        &self,
+        cache: &Cache<K>,
+        leaving: impl Stream<Item = K> + Send + 'static,
+        depart: impl Fn(Arc<K>) -> Fut + Send + Sync + 'static,
+    ) where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        Fut: Future<Output = Action> + Send + 'static,
+    {
+        runtime::Controller::for_stream(leaving.map(Ok), cache.store())
+            .with_config(Config::default().concurrency(self.concurrency))
+            .graceful_shutdown_on(self.shutdown.clone())
+            .run(
+                move |object, _| depart(object).map(Ok::<_, Infallible>),
+                |_, never, _| match *never {},
+                Arc::new(()),
+            )
+            .for_each(|_| ready(()))
             .await;
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api_types::{ResourceClaim, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_span};
+use futures::{StreamExt as _, channel::mpsc};
 use k8s_controller::{Context, TraceMetadata};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::{
@@ -150,10 +151,35 @@ impl Provisioner {
         };
         Some(conclude(database, found, service).outputs(outputs))
     }
+
+    /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again.
+    async fn look(&self, claim: &ResourceClaim, leaves: bool) -> Result<Action, Error> {
+        self.caches.ready().await?;
+        // The loop's own store may be older than what this process wrote last.
+        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
+        let is_due = |claim: &ResourceClaim| claim.metadata.deletion_timestamp.is_some() == leaves;
+        let Some(newest) = newest.filter(|newest| is_due(newest)) else { return Ok(Action::await_change()) };
+        let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
+        Ok(self.again(&newest, retry))
+    }
+
+    /// As [`Self::look`], for a claim that is being deleted and is held.
+    async fn depart(&self, claim: &ResourceClaim) -> Action {
+        // The failure is in the log by now.
+        self.look(claim, true).await.unwrap_or_else(|_| self.again(claim, Retry::Soon))
+    }
+
+    fn again(&self, claim: &ResourceClaim, retry: Retry) -> Action {
+        let pause = self.retries.pause(&claim.uid().unwrap_or_default(), retry);
+        pause.map_or_else(Action::await_change, Action::requeue)
+    }
 }
 
+/// The loop over claims that are not being deleted.
+struct Living(Arc<Provisioner>);
+
 #[async_trait]
-impl Context for Provisioner {
+impl Context for Living {
     type Resource = ResourceClaim;
     type Error = Error;
 
@@ -163,13 +189,7 @@ impl Context for Provisioner {
         claim: &ResourceClaim,
         _: &mut TraceMetadata,
     ) -> Result<Option<Action>, Error> {
-        self.caches.ready().await?;
-        // The loop's own store may be older than what this process wrote last.
-        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
-        let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
-        let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
-        let pause = self.retries.pause(&newest.uid().unwrap_or_default(), retry);
-        Ok(Some(pause.map_or_else(Action::await_change, Action::requeue)))
+        self.0.look(claim, false).await.map(Some)
     }
 }
 
@@ -178,6 +198,8 @@ pub async fn start(kit: Kit, args: Args) {
     let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
     let ours = watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={NAME}"));
     let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
+    let (departures, leaving) = mpsc::unbounded();
+    let claim_events = claim_events.inspect(move |event| tell(event, &departures));
     let (volumes, volume_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (services, service_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (databases, database_events) = kit.watch(kit.api(), ours.clone(), |_| ());
@@ -187,9 +209,9 @@ pub async fn start(kit: Kit, args: Args) {
         .watches_stream(service_events, claim_ref)
         .watches_stream(database_events, claim_ref)
         .watches_stream(pod_events, claim_ref);
-    let provisioner = Provisioner::new(Parts {
+    let provisioner = Arc::new(Provisioner::new(Parts {
         client: kit.client.clone(),
-        claims,
+        claims: claims.clone(),
         caches: Caches { volumes, services, databases, pods },
         login: Arc::new(PostgresLogin::new(args.login_timeout())),
         secrets_namespace: args
@@ -197,9 +219,28 @@ pub async fn start(kit: Kit, args: Args) {
             .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
         limits: args.limits(),
         defaults: args.into(),
-    });
-    let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), provisioner, wanted);
-    kit.run_controller(controller.with_controller(|_| inner)).await;
+    }));
+    let living = Living(provisioner.clone());
+    let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), living, wanted);
+    let depart = move |claim: Arc<ResourceClaim>| {
+        let provisioner = provisioner.clone();
+        async move { provisioner.depart(&claim).await }
+    };
+    let (living, departing) = (
+        kit.run_controller(controller.with_controller(|_| inner)),
+        kit.run_departures(&claims, leaving, depart),
+    );
+    tokio::join!(living, departing);
+}
+
+/// Passes on what is told of claims that are being deleted and are held.
+fn tell(event: &Result<ResourceClaim, watcher::Error>, departures: &mpsc::UnboundedSender<ResourceClaim>) {
+    let leaves =
+        |claim: &&ResourceClaim| claim.metadata.deletion_timestamp.is_some() && server::is_held(claim);
+    if let Some(claim) = event.as_ref().ok().filter(leaves) {
+        // Nobody listens any more when the process stops.
+        let _ = departures.unbounded_send(claim.clone());
+    }
 }
 
 /// The claim that an object was made for. Retained objects have no owner, so the mark is an annotation.

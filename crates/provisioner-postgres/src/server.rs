@@ -38,7 +38,6 @@ use self::{
     connect::{Server, Servers},
     decide::Desired,
     failure::Failure,
-    finalizer::is_held,
     names::Mark,
     provide::{Provided, Target},
     record::Record,
@@ -46,7 +45,11 @@ use self::{
 };
 use crate::{NAME, names::Names};
 
-pub use self::{connect::Limits, finalizer::FINALIZER, record::is_of_server};
+pub use self::{
+    connect::Limits,
+    finalizer::{FINALIZER, is_held},
+    record::is_of_server,
+};
 
 /// Whether this module answers `claim`.
 pub fn concerns(claim: &ResourceClaim) -> bool {

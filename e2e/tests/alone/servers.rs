@@ -27,7 +27,7 @@ spec:
   containers:
     - name: postgres
       image: localhost/score/postgres:dev
-      env: [{name: POSTGRES_PASSWORD, value: PASSWORD}]
+      env: [{name: POSTGRES_PASSWORD, value: CHANCE}]
       readinessProbe: {exec: {command: [pg_isready, --host=127.0.0.1]}, periodSeconds: 1}
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
       volumeMounts:
@@ -40,7 +40,7 @@ const ADMIN: &str = "
 apiVersion: v1
 kind: Secret
 metadata: {name: e2e-server-admin}
-stringData: {username: postgres, password: PASSWORD}
+stringData: {username: postgres, password: CHANCE}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -81,23 +81,23 @@ fn config(context: &Context, policy: &str) -> String {
 async fn with_server(theme: &str, policy: &str, story: impl AsyncFnOnce(&Context) -> Result) -> Result {
     alone(theme, async |context: Context| {
         let password = format!("{:032x}", rand::random::<u128>());
-        context.apply(&SERVER.replace("PASSWORD", &password)).await?;
-        apply::apply(&context.client, "score-system", &ADMIN.replace("PASSWORD", &password)).await?;
+        context.apply(&SERVER.replace("CHANCE", &password)).await?;
+        apply::apply(&context.client, "score-system", &ADMIN.replace("CHANCE", &password)).await?;
         let ready = ["wait", "--for=condition=Ready", "--timeout=120s", "pod/server"];
         context.kubectl(&ready).await?;
-        configured(&context, async {
+        let outcome = configured(&context, async {
             configure(&context, "1.0.0", &config(&context, policy)).await?;
-            story(&context).await?;
+            let told = story(&context).await;
             // No claim may wait for a server that goes with the namespace.
             context.api::<Workload>().delete_collection(&Default::default(), &Default::default()).await?;
-            gone(&context).await
+            told.and(gone(&context).await)
         })
-        .await?;
+        .await;
         for kind in ["secret", "role", "rolebinding"] {
             let delete = ["--namespace=score-system", "delete", kind, "e2e-server-admin"];
             e2e::kubectl::kubectl(&delete).await?;
         }
-        Ok(())
+        outcome
     })
     .await
 }
