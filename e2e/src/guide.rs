@@ -125,7 +125,8 @@ fn bash(script: &str, folder: &Path) -> Command {
     let kept = ["CARGO_HOME", "CARGO_TARGET_DIR"];
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if (name.starts_with("CARGO") && !kept.contains(&name.as_str())) || name.starts_with("MAKE") {
+        let is_cargos = name.starts_with("CARGO") || name == "RUSTFLAGS";
+        if (is_cargos && !kept.contains(&name.as_str())) || name.starts_with("MAKE") {
             bash.env_remove(name);
         }
     }

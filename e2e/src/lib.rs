@@ -14,6 +14,7 @@ pub mod controllers;
 pub mod guide;
 pub mod history;
 pub mod inventory;
+pub mod killer;
 pub mod kubectl;
 pub mod lock;
 pub mod namespace;

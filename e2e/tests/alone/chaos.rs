@@ -1,106 +1,47 @@
-//! The controllers die at random moments, and it makes no difference. This binary holds one test, which runs alone.
+//! The controllers die at random moments, and it makes no difference.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use api_types::Workload;
-use e2e::{Context, Result, alone, apply, controllers, inventory, node, sample, secrets, traces, wait};
+use e2e::killer::{Killer, PATIENCE, Pace};
+use e2e::{Context, Result, alone, apply, controllers, inventory, sample, secrets, traces, wait};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
-use kube::api::{Api, DeleteParams, DynamicObject};
-use kube::{Client, ResourceExt as _};
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use kube::ResourceExt as _;
+use kube::api::DynamicObject;
 use serde_json::json;
 
 const WORKLOADS: usize = 20;
 const WITH_DATABASE: usize = 4;
 const AT_ONCE: usize = 5;
-const KILLS_IN_EACH_PHASE: usize = 5;
-/// Up to this long passes between two kills.
-const LONGEST_PAUSE: f64 = 8.0;
-/// A killed controller's lease has to run out, and the kubelet waits before it starts a container again.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PACE: Pace = Pace { kills: 5, longest_pause: 8.0 };
 
 #[tokio::test]
 async fn controllers_that_are_killed_at_any_moment_make_no_difference() -> Result {
     let seed = e2e::seed::seed()?;
     alone("chaos", async |context: Context| {
-        let mut killer =
-            Killer { client: context.client.clone(), random: StdRng::seed_from_u64(seed), kills: vec![] };
+        let mut killer = Killer::new(&context.client, &controllers::NAMES, seed);
         let before = inventory::made_in(&context.client, &context.namespace).await?;
 
-        killer.during("creation", create(&context)).await?;
+        killer.during("creation", PACE, create(&context)).await?;
         let databases = databases(&context).await?;
-        killer.during("update", update(&context)).await?;
+        killer.during("update", PACE, update(&context)).await?;
         ensure!(databases_are(&context, &databases).await?, "a database is not what it was");
         killer.all_are_back().await?;
         secrets::stay_in_their_secret(&context).await?;
-        killer.during("deletion", delete(&context)).await?;
+        killer.during("deletion", PACE, delete(&context)).await?;
         wait::eventually("nothing is left behind", PATIENCE, async || {
             let now = inventory::made_in(&context.client, &context.namespace).await?;
             let volumes = inventory::volumes_of(&context.client, &context.namespace).await?;
             Ok((now == before && volumes.is_empty()).then_some(()))
         })
         .await?;
-        println!("killed: {}", killer.kills.join(", "));
-        ensure!(
-            killer.kills.iter().any(|kill| kill.ends_with("(process)")),
-            "no process was killed where it ran"
-        );
+        killer.has_killed_processes()?;
         killer.all_are_back().await
     })
     .await
-}
-
-struct Killer {
-    client: Client,
-    random: StdRng,
-    kills: Vec<String>,
-}
-
-impl Killer {
-    /// Runs a phase of the test while controllers are killed.
-    async fn during(&mut self, phase: &str, work: impl Future<Output = Result>) -> Result {
-        let killing = async {
-            for _ in 0..KILLS_IN_EACH_PHASE {
-                // A random moment is the point: no condition to wait for.
-                tokio::time::sleep(Duration::from_secs_f64(self.random.random_range(0.0..LONGEST_PAUSE)))
-                    .await;
-                let victim = controllers::NAMES[self.random.random_range(0..controllers::NAMES.len())];
-                self.kill(victim).await?;
-            }
-            Ok(())
-        };
-        let ((), ()) = tokio::try_join!(work, killing).with_context(|| format!("during {phase}"))?;
-        Ok(())
-    }
-
-    /// Kills the controller's process where it runs. The kubelet starts it again at once the first time and ever later
-    /// after that, so that a pod which has been through it is replaced: the new one may meet the old one's lease.
-    async fn kill(&mut self, controller: &str) -> Result {
-        for pod in controllers::pods(&self.client, controller).await? {
-            let was_running = node::kill(&pod).await.is_ok();
-            let replaced = !was_running || controllers::restart_count(&pod) > 0;
-            if replaced {
-                let at_once = DeleteParams::default().grace_period(0);
-                let pods: Api<Pod> = Api::namespaced(self.client.clone(), controllers::NAMESPACE);
-                pods.delete(&pod.name_any(), &at_once).await?;
-            }
-            self.kills.push(format!("{controller} ({})", if replaced { "and its pod" } else { "process" }));
-        }
-        Ok(())
-    }
-
-    async fn all_are_back(&self) -> Result {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), controllers::NAMESPACE);
-        for name in controllers::NAMES {
-            wait::until_there(&deployments, name, "running again", PATIENCE, traces::is_rolled_out).await?;
-        }
-        Ok(())
-    }
 }
 
 fn names() -> impl Iterator<Item = String> {

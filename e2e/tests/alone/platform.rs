@@ -40,11 +40,14 @@ async fn pod(context: &Context) -> Result<Pod> {
     pods.items.into_iter().find(|pod| pod.metadata.deletion_timestamp.is_none()).context("it has no pod")
 }
 
+/// Waits until a condition is False for this reason, and its message has these words.
 async fn told(context: &Context, type_: ConditionType, reason: Reason, words: &[&str]) -> Result {
-    let workload = context.wait_condition("it", type_, "False", reason).await?;
-    let message = namespace::message(&workload, type_);
-    ensure!(words.iter().all(|word| message.contains(word)), "{words:?} are not all in: {message}");
-    Ok(())
+    let is_told = |workload: &Workload| {
+        let message = namespace::message(workload, type_);
+        namespace::says(workload, type_, "False", reason) && words.iter().all(|word| message.contains(word))
+    };
+    let what = format!("{type_}=False/{reason} with {words:?}");
+    until_there(&context.api(), "it", &what, PATIENCE, is_told).await.map(drop)
 }
 
 /// Answers the one claim of the namespace as a provisioner would.

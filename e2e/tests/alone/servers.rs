@@ -40,7 +40,7 @@ const ADMIN: &str = "
 apiVersion: v1
 kind: Secret
 metadata: {name: e2e-server-admin}
-stringData: {username: postgres, password: CHANCE}
+stringData: {username: score, password: CHANCE}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -78,13 +78,18 @@ fn config(context: &Context, policy: &str) -> String {
 }
 
 /// Runs a story with a server that the platform offers.
-async fn with_server(theme: &str, policy: &str, story: impl AsyncFnOnce(&Context) -> Result) -> Result {
+pub(crate) async fn with_server(
+    theme: &str,
+    policy: &str,
+    story: impl AsyncFnOnce(&Context) -> Result,
+) -> Result {
     alone(theme, async |context: Context| {
         let password = format!("{:032x}", rand::random::<u128>());
         context.apply(&SERVER.replace("CHANCE", &password)).await?;
         apply::apply(&context.client, "score-system", &ADMIN.replace("CHANCE", &password)).await?;
         let ready = ["wait", "--for=condition=Ready", "--timeout=120s", "pod/server"];
         context.kubectl(&ready).await?;
+        sql(&context, "CREATE ROLE score LOGIN CREATEROLE CREATEDB PASSWORD '$POSTGRES_PASSWORD'").await?;
         let outcome = configured(&context, async {
             configure(&context, "1.0.0", &config(&context, policy)).await?;
             let told = story(&context).await;
@@ -102,7 +107,7 @@ async fn with_server(theme: &str, policy: &str, story: impl AsyncFnOnce(&Context
     .await
 }
 
-async fn gone(context: &Context) -> Result {
+pub(crate) async fn gone(context: &Context) -> Result {
     wait::eventually("no claim is left", PATIENCE, async || {
         Ok(context.api::<ResourceClaim>().list(&Default::default()).await?.items.is_empty().then_some(()))
     })
@@ -110,13 +115,15 @@ async fn gone(context: &Context) -> Result {
 }
 
 /// What the server's own administrator sees.
-async fn sql(context: &Context, query: &str) -> Result<String> {
+pub(crate) async fn sql(context: &Context, query: &str) -> Result<String> {
     let line = format!("PGPASSWORD=$POSTGRES_PASSWORD psql -h 127.0.0.1 -U postgres -tAc \"{query}\"");
     Ok(context.kubectl(&["exec", "pod/server", "--", "sh", "-c", &line]).await?.trim().to_owned())
 }
 
-const DATABASES: &str = "select count(*) from pg_database where not datistemplate and datname <> 'postgres'";
-const ROLES: &str = "select count(*) from pg_roles where rolname <> 'postgres' and rolname not like 'pg\\_%'";
+pub(crate) const DATABASES: &str =
+    "select count(*) from pg_database where not datistemplate and datname <> 'postgres'";
+pub(crate) const ROLES: &str =
+    "select count(*) from pg_roles where rolname not in ('postgres', 'score') and rolname not like 'pg\\_%'";
 
 async fn rows(context: &Context) -> Result<u64> {
     let workload = context.wait_ready(APP).await?;

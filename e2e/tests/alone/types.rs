@@ -155,7 +155,7 @@ async fn the_type_of_the_page_works_as_it_stands_there() -> Result {
             configure(&context, "1.0.0", &offering(&[memcached.text.clone()])).await?;
             let spec = r#"
   containers: {main: {image: BUSYBOX, command: SLEEP, variables: {CACHE: "${resources.cache.host} ${resources.cache.port}"}}}
-  resources: {cache: {type: memcached, class: large, params: {connections: 10}}}
+  resources: {cache: {type: memcached, class: large, params: {connections: 100}}}
 "#;
             context.apply(&workload("it", spec)).await?;
             context.wait_ready("it").await?;
