@@ -152,7 +152,7 @@ async fn the_type_of_the_page_works_as_it_stands_there() -> Result {
             let blocks = guide::blocks(&apply::repository_file("docs/provisioners.md")?)?;
             let memcached = blocks.iter().find(|block| block.language == "yaml").context("no example")?;
             ensure!(memcached.text.lines().count() < 60, "{} lines", memcached.text.lines().count());
-            configure(&context, "1.0.0", &offering(&[memcached.text.clone()])).await?;
+            configure(&context, "1.0.0", &offering(std::slice::from_ref(&memcached.text))).await?;
             let spec = r#"
   containers: {main: {image: BUSYBOX, command: SLEEP, variables: {CACHE: "${resources.cache.host} ${resources.cache.port}"}}}
   resources: {cache: {type: memcached, class: large, params: {connections: 100}}}
