@@ -4,6 +4,7 @@ mod chaos;
 mod platform;
 mod quiet;
 mod secrets;
+mod server_load;
 mod servers;
 mod types;
 mod walkthrough;
