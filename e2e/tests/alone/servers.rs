@@ -1,5 +1,7 @@
 //! Databases on a server that the platform gives: made, rotated, kept and dropped.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use api_types::{ResourceClaim, Workload};
 use e2e::platform::{configure, configured};
@@ -95,7 +97,7 @@ pub(crate) async fn with_server(
             let told = story(&context).await;
             // No claim may wait for a server that goes with the namespace.
             context.api::<Workload>().delete_collection(&Default::default(), &Default::default()).await?;
-            told.and(gone(&context).await)
+            told.and(gone(&context, PATIENCE).await)
         })
         .await;
         for kind in ["secret", "role", "rolebinding"] {
@@ -107,8 +109,8 @@ pub(crate) async fn with_server(
     .await
 }
 
-pub(crate) async fn gone(context: &Context) -> Result {
-    wait::eventually("no claim is left", PATIENCE, async || {
+pub(crate) async fn gone(context: &Context, within: Duration) -> Result {
+    wait::eventually("no claim is left", within, async || {
         Ok(context.api::<ResourceClaim>().list(&Default::default()).await?.items.is_empty().then_some(()))
     })
     .await
@@ -152,7 +154,7 @@ async fn a_database_on_a_server_is_used_gets_new_credentials_and_is_dropped_with
         secrets::stay_in_their_secret(context).await?;
 
         context.delete::<Workload>(APP).await?;
-        gone(context).await?;
+        gone(context, PATIENCE).await?;
         ensure!(sql(context, DATABASES).await? == "0", "the database is still there");
         ensure!(sql(context, ROLES).await? == "0", "a role is still there");
         Ok(())
@@ -167,7 +169,7 @@ async fn a_database_that_is_retained_is_adopted_with_its_rows() -> Result {
         let first = rows(context).await?;
         let claim = context.api::<ResourceClaim>().get(CLAIM).await?;
         context.delete::<Workload>(APP).await?;
-        gone(context).await?;
+        gone(context, PATIENCE).await?;
         ensure!(sql(context, DATABASES).await? == "1", "the database is not kept");
         context.apply_file(EXAMPLE).await?;
         ensure!(rows(context).await? > first, "it is another database");
