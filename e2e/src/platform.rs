@@ -29,21 +29,28 @@ pub async fn configure(context: &Context, version: &str, spec: &str) -> Result<C
     Ok(configs(context).patch(CONFIG, &apply::params(), &patch).await?)
 }
 
-/// The fields of `spec` for [`configure`] of a platform that offers the built-in profile, PostgreSQL, and these types in
-/// YAML, each a list of provisioners. Images that the local cluster does not have are replaced.
-pub fn offering(types: &[String]) -> String {
+/// The fields of `spec` for [`configure`] of a platform that offers the built-in profile and these provisioners, a list in
+/// YAML.
+pub fn providing(provisioners: &str) -> String {
     let mut spec = "  profiles:
     - name: web-service
       backends:
         - {backendId: kubernetes, runtimeClass: kubernetes, template: {kind: manifests}, priority: 100, version: 1.0.0}
   defaults: {profile: web-service}
   provisioners:
-    - {type: postgres, provisioner: provisioner-postgres, classes: [{name: default}], deprovisionPolicy: Delete}
 "
     .to_owned();
-    for line in types.iter().flat_map(|type_| type_.lines()) {
+    for line in provisioners.lines() {
         spec += &format!("    {line}\n");
     }
+    spec
+}
+
+/// As [`providing`], of PostgreSQL and these types in YAML, each a list of provisioners. Images that the local cluster does
+/// not have are replaced.
+pub fn offering(types: &[String]) -> String {
+    const POSTGRES: &str = "- {type: postgres, provisioner: provisioner-postgres, classes: [{name: default}], deprovisionPolicy: Delete}";
+    let mut spec = providing(&format!("{POSTGRES}\n{}", types.join("\n")));
     for image in ["docker.io/library/redis:7", "docker.io/library/memcached:1.6"] {
         spec = spec.replace(image, DATASTORES);
     }

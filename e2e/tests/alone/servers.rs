@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use api_types::{ResourceClaim, Workload};
-use e2e::platform::{configure, configured};
+use e2e::platform::{configure, configured, providing};
 use e2e::wait::{self, PATIENCE};
 use e2e::{Context, Result, alone, apply, sample, secrets};
 use kube::ResourceExt as _;
@@ -57,26 +57,19 @@ subjects: [{kind: ServiceAccount, name: score-provisioner-postgres, namespace: s
 ";
 
 fn config(context: &Context, policy: &str) -> String {
-    format!(
-        "  profiles:
-    - name: web-service
-      backends:
-        - {{backendId: kubernetes, runtimeClass: kubernetes, template: {{kind: manifests}}, priority: 100, version: 1.0.0}}
-  defaults: {{profile: web-service}}
-  provisioners:
-    - type: postgres
-      provisioner: provisioner-postgres
-      deprovisionPolicy: {policy}
-      classes:
-        - name: default
-          parameters:
-            server:
-              host: server.{}.svc
-              adminSecretRef: {{name: e2e-server-admin}}
-              tls: {{mode: disable}}
-",
+    providing(&format!(
+        "- type: postgres
+  provisioner: provisioner-postgres
+  deprovisionPolicy: {policy}
+  classes:
+    - name: default
+      parameters:
+        server:
+          host: server.{}.svc
+          adminSecretRef: {{name: e2e-server-admin}}
+          tls: {{mode: disable}}",
         context.namespace
-    )
+    ))
 }
 
 /// Runs a story with a server that the platform offers.
