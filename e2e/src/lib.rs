@@ -24,6 +24,7 @@ pub mod promises;
 pub mod sample;
 pub mod secrets;
 pub mod seed;
+pub mod server;
 pub mod traces;
 pub mod wait;
 

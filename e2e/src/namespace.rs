@@ -5,11 +5,11 @@ use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use api_types::{ConditionType, Reason, Workload};
+use anyhow::{Context as _, ensure};
+use api_types::{ConditionType, Reason, ResourceClaim, Workload};
 use futures::FutureExt as _;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PostParams};
 use kube::{Client, Resource, ResourceExt as _};
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::history::History;
 use crate::wait::PATIENCE;
-use crate::{Result, apply, cluster, controllers, history, kubectl, lock, promises, wait};
+use crate::{Result, apply, cluster, controllers, history, kubectl, lock, promises, secrets, wait};
 
 /// On every namespace of the tests, so that what a killed run left is found.
 const LABEL: &str = "score.dev/e2e";
@@ -26,7 +26,7 @@ const LABEL: &str = "score.dev/e2e";
 pub const SECURITY_LEVEL: &str = "pod-security.kubernetes.io/enforce";
 const LOG_LINES: i64 = 40;
 
-/// What a test works with: a client, a namespace of its own, and the record of all that happens to Workloads in it.
+/// What a test works with: a client, a namespace of its own, and the record of what happens in it.
 #[derive(Clone)]
 pub struct Context {
     /// A client with all rights.
@@ -35,12 +35,16 @@ pub struct Context {
     pub namespace: String,
     /// Every version of every Workload in the namespace.
     pub workloads: History<Workload>,
+    /// Every version of every claim in the namespace.
+    pub claims: History<ResourceClaim>,
+    /// Every version of every Secret in the namespace.
+    pub secrets: History<Secret>,
 }
 
 /// Runs a test in a namespace of its own, which is deleted at the end also when the test fails; then it first shows
 /// what is in it. The name begins with `theme` and ends in random characters.
 ///
-/// At the end every version of every Workload must have kept the [`promises`].
+/// At the end every version of every Workload must have kept the [`promises`], and no secret value have left its Secret.
 ///
 /// # Errors
 /// There is no cluster, the test failed, or a promise was broken.
@@ -87,7 +91,8 @@ where
     Box::pin(test(context.clone())).await?;
     let versions = context.workloads.versions()?;
     let broken = promises::broken(versions.iter().map(AsRef::as_ref));
-    if broken.is_empty() { Ok(()) } else { bail!("promises that were broken:\n{}", broken.join("\n")) }
+    ensure!(broken.is_empty(), "promises that were broken:\n{}", broken.join("\n"));
+    secrets::never_left_secrets(context).await
 }
 
 async fn remove_leftovers(client: &Client) -> Result {
@@ -115,8 +120,12 @@ impl Context {
         // Before this one exists, every pod is refused.
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &name);
         wait::until_there(&accounts, "default", "made", PATIENCE, |_| true).await?;
-        let workloads = history::of_namespace(&client, &name).await?;
-        Ok(Self { client, namespace: name, workloads })
+        let (workloads, claims, secrets) = tokio::try_join!(
+            history::of_namespace(&client, &name),
+            history::of_namespace(&client, &name),
+            history::of_namespace(&client, &name),
+        )?;
+        Ok(Self { client, namespace: name, workloads, claims, secrets })
     }
 
     async fn delete_namespace(&self) -> Result {
@@ -191,6 +200,19 @@ impl Context {
     ) -> Result<Workload> {
         let what = format!("{type_}={status}/{reason} for its generation");
         wait::until_there(&self.api(), name, &what, PATIENCE, |w| says(w, type_, status, reason)).await
+    }
+
+    /// Waits until a condition of the Workload is False for this reason, of its spec of now, and its message has these words.
+    ///
+    /// # Errors
+    /// It does not in time: then the Workload as it is.
+    pub async fn told(&self, name: &str, type_: ConditionType, reason: Reason, words: &[&str]) -> Result {
+        let is_told = |workload: &Workload| {
+            let message = message(workload, type_);
+            says(workload, type_, "False", reason) && words.iter().all(|word| message.contains(word))
+        };
+        let what = format!("{type_}=False/{reason} with {words:?}");
+        wait::until_there(&self.api(), name, &what, PATIENCE, is_told).await.map(drop)
     }
 
     /// Deletes an object and waits until it is gone.

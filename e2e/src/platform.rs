@@ -1,16 +1,27 @@
 //! The platform's side: its configuration and its policies, in place for as long as a test runs.
 //!
-//! Both concern every Workload of the cluster, so a test that uses them runs [`alone`](crate::alone).
+//! Both concern every Workload of the cluster, so a test that uses them runs [`alone`](crate::alone), unless all that it
+//! does is to offer something more: see [`offered`].
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use api_types::GROUP;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
+use tokio::sync::Mutex;
 
 use crate::{Context, Result, apply, controllers};
 
-/// The image of Redis and memcached, as the local cluster has it.
-const DATASTORES: &str = "localhost/score/datastores:dev";
+/// The image of all servers and their clients, as the local cluster has it.
+pub const DATASTORES: &str = "localhost/score/datastores:dev";
+/// The images of the shipped types and of the page for which it stands.
+const REPLACED: [&str; 4] = [
+    "docker.io/library/redis:7",
+    "docker.io/library/memcached:1.6",
+    "docker.io/library/mariadb:11",
+    "ghcr.io/versity/versitygw:v1.7.0",
+];
 /// Where the orchestrator looks for its configuration.
 const CONFIG: &str = "orchestrator-config";
 
@@ -29,29 +40,32 @@ pub async fn configure(context: &Context, version: &str, spec: &str) -> Result<C
     Ok(configs(context).patch(CONFIG, &apply::params(), &patch).await?)
 }
 
-/// The fields of `spec` for [`configure`] of a platform that offers the built-in profile and these provisioners, a list in
-/// YAML.
-pub fn providing(provisioners: &str) -> String {
-    let mut spec = "  profiles:
+/// The fields of `spec` for [`configure`] of a platform that offers the built-in profile and these more, in YAML at the
+/// indentation that they have there, and these provisioners, a list in YAML.
+pub fn profiled(profiles: &str, provisioners: &str) -> String {
+    let provisioners: String = provisioners.lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "  profiles:
     - name: web-service
       backends:
-        - {backendId: kubernetes, runtimeClass: kubernetes, template: {kind: manifests}, priority: 100, version: 1.0.0}
-  defaults: {profile: web-service}
+        - {{backendId: kubernetes, runtimeClass: kubernetes, template: {{kind: manifests}}, priority: 100, version: 1.0.0}}
+{profiles}
+  defaults: {{profile: web-service}}
   provisioners:
-"
-    .to_owned();
-    for line in provisioners.lines() {
-        spec += &format!("    {line}\n");
-    }
-    spec
+{provisioners}"
+    )
 }
 
-/// As [`providing`], of PostgreSQL and these types in YAML, each a list of provisioners. Images that the local cluster does
+/// As [`profiled`], of PostgreSQL and these types in YAML, each a list of provisioners. Images that the local cluster does
 /// not have are replaced.
 pub fn offering(types: &[String]) -> String {
+    offering_with("", types)
+}
+
+fn offering_with(profiles: &str, types: &[String]) -> String {
     const POSTGRES: &str = "- {type: postgres, provisioner: provisioner-postgres, classes: [{name: default}], deprovisionPolicy: Delete}";
-    let mut spec = providing(&format!("{POSTGRES}\n{}", types.join("\n")));
-    for image in ["docker.io/library/redis:7", "docker.io/library/memcached:1.6"] {
+    let mut spec = profiled(profiles, &format!("{POSTGRES}\n{}", types.join("\n")));
+    for image in REPLACED {
         spec = spec.replace(image, DATASTORES);
     }
     spec
@@ -80,6 +94,49 @@ pub async fn configured(context: &Context, test: impl Future<Output = Result>) -
     let outcome = Box::pin(test).await;
     let removed = configs(context).delete(CONFIG, &DeleteParams::default()).await;
     outcome.and(removed.map(drop).map_err(Into::into))
+}
+
+/// What the tests that run now offer, by their namespaces.
+static OFFERS: Mutex<BTreeMap<String, Offer>> = Mutex::const_new(BTreeMap::new());
+
+struct Offer {
+    profiles: String,
+    provisioners: Vec<String>,
+}
+
+/// Runs a test while the platform also offers these profiles (in YAML at the indentation that they have in a
+/// configuration) and these types, each a list of provisioners in YAML; PostgreSQL is offered in any case. Tests that run
+/// side by side offer things together, so what one offers must be of a name of its own, or the very same.
+///
+/// # Errors
+/// The test's, or that the configuration cannot be changed.
+pub async fn offered(
+    context: &Context,
+    profiles: &str,
+    types: &[String],
+    test: impl Future<Output = Result>,
+) -> Result {
+    let offer = Offer { profiles: profiles.to_owned(), provisioners: types.to_vec() };
+    {
+        let mut offers = OFFERS.lock().await;
+        offers.insert(context.namespace.clone(), offer);
+        put_together(context, &offers).await?;
+    }
+    // A test inside a test is more than the stack of a thread holds.
+    let outcome = Box::pin(test).await;
+    let mut offers = OFFERS.lock().await;
+    offers.remove(&context.namespace);
+    outcome.and(put_together(context, &offers).await)
+}
+
+async fn put_together(context: &Context, offers: &BTreeMap<String, Offer>) -> Result {
+    if offers.is_empty() {
+        return Ok(configs(context).delete(CONFIG, &DeleteParams::default()).await.map(drop)?);
+    }
+    let profiles: String = offers.values().map(|offer| offer.profiles.as_str()).collect();
+    let types: BTreeSet<_> = offers.values().flat_map(|offer| &offer.provisioners).cloned().collect();
+    let types: Vec<_> = types.into_iter().collect();
+    configure(context, "1.0.0", &offering_with(&profiles, &types)).await.map(drop)
 }
 
 /// The ConfigMaps of the controllers' namespace.

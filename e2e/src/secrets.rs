@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use aho_corasick::AhoCorasick;
 use anyhow::{Context as _, ensure};
 use api_types::ResourceClaim;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -48,11 +49,6 @@ impl Needle {
         }
         Self { name: name.into(), forms }
     }
-
-    /// Whether the text holds the value in any form.
-    pub fn is_in(&self, text: &str) -> bool {
-        self.forms.iter().any(|form| text.contains(form.as_str()))
-    }
 }
 
 /// The characters that a value makes in the base64 of a longer text, in which `offset` bytes (modulo 3) precede it.
@@ -80,9 +76,47 @@ pub async fn stay_in_their_secret(context: &Context) -> Result {
         }
     }
     ensure!(!needles.is_empty(), "no claim in {} has a secret, so nothing was looked for", context.namespace);
-    let found = search(context, &needles, &own).await?;
+    let found = search(context, &needles, |secret| own.contains(secret)).await?;
     ensure!(found.is_empty(), "a secret value stands where none may be:\n{}", found.join("\n"));
     Ok(())
+}
+
+/// Fails if a value that was a secret output of any claim at any time of the test now stands anywhere but in a Secret of
+/// the test's namespace. What a template or a Workload copies into another Secret may be there.
+///
+/// # Errors
+/// It does: the error says where, not what.
+pub async fn never_left_secrets(context: &Context) -> Result {
+    let needles = handed_out(context)?;
+    if needles.is_empty() {
+        return Ok(());
+    }
+    let found = search(context, &needles, |_| true).await?;
+    ensure!(found.is_empty(), "a secret value stands outside of Secrets:\n{}", found.join("\n"));
+    Ok(())
+}
+
+/// Every value that ever stood under a key of a Secret that ever was the output of a claim. One that is so short that it
+/// would be found by chance is left out.
+fn handed_out(context: &Context) -> Result<Vec<Needle>> {
+    let mut keys = BTreeSet::new();
+    for claim in context.claims.versions()? {
+        let outputs = claim.status.iter().flat_map(|status| status.outputs.values());
+        keys.extend(outputs.filter_map(|output| {
+            output.secret_key_ref.as_ref().map(|key| (key.name.clone(), key.key.clone()))
+        }));
+    }
+    let mut values = BTreeSet::new();
+    for secret in context.secrets.versions()? {
+        let name = secret.name_any();
+        for (key, value) in secret.data.iter().flatten() {
+            let text = std::str::from_utf8(&value.0).unwrap_or_default();
+            if text.len() >= SHORTEST && keys.contains(&(name.clone(), key.clone())) {
+                values.insert((format!("{key} in {name}"), text.to_owned()));
+            }
+        }
+    }
+    Ok(values.iter().map(|(name, value)| Needle::new(name, value)).collect())
 }
 
 /// The password that a claim's Secret holds.
@@ -101,11 +135,15 @@ async fn needle_of(context: &Context, secret: &str, key: &str) -> Result<Needle>
     Ok(Needle::new(format!("{key} in {secret}"), &value))
 }
 
-/// Where any of the needles stands in the whole cluster; in the namespace's Secrets called one of `exempt` it may.
+/// Where any of the needles stands in the whole cluster; in the namespace's Secrets whose names are `exempt` it may.
 ///
 /// # Errors
 /// Some place cannot be looked at.
-pub async fn search(context: &Context, needles: &[Needle], exempt: &BTreeSet<String>) -> Result<Vec<String>> {
+pub async fn search(
+    context: &Context,
+    needles: &[Needle],
+    exempt: impl Fn(&str) -> bool,
+) -> Result<Vec<String>> {
     let mut haystacks = objects(context, exempt).await?;
     for namespace in [controllers::NAMESPACE, &context.namespace] {
         haystacks.extend(logs(&context.client, namespace).await?);
@@ -114,19 +152,31 @@ pub async fn search(context: &Context, needles: &[Needle], exempt: &BTreeSet<Str
         let text = controllers::get(&context.client, controller, "/metrics").await?;
         haystacks.push(Haystack { name: format!("metrics of {controller}"), text });
     }
-    Ok(found(needles, &haystacks))
+    found(needles, &haystacks)
 }
 
-/// `needle: haystack` for each that holds one.
-pub fn found(needles: &[Needle], haystacks: &[Haystack]) -> Vec<String> {
-    let pairs = needles.iter().flat_map(|needle| haystacks.iter().map(move |haystack| (needle, haystack)));
-    let hits = pairs.filter(|(needle, haystack)| needle.is_in(&haystack.text));
-    hits.map(|(needle, haystack)| format!("{}: {}", needle.name, haystack.name)).collect()
+/// `needle: haystack` for each that holds one in any form.
+///
+/// # Errors
+/// There are more needles than one can look for.
+pub fn found(needles: &[Needle], haystacks: &[Haystack]) -> Result<Vec<String>> {
+    let forms: Vec<_> =
+        needles.iter().flat_map(|needle| needle.forms.iter().map(move |form| (form, needle))).collect();
+    // Hundreds of needles in megabytes: all are looked for at once.
+    let search = AhoCorasick::new(forms.iter().map(|(form, _)| form))?;
+    let mut hits = BTreeSet::new();
+    for haystack in haystacks {
+        for hit in search.find_overlapping_iter(&haystack.text) {
+            let (_, needle) = forms[hit.pattern().as_usize()];
+            hits.insert(format!("{}: {}", needle.name, haystack.name));
+        }
+    }
+    Ok(hits.into_iter().collect())
 }
 
-async fn objects(context: &Context, exempt: &BTreeSet<String>) -> Result<Vec<Haystack>> {
+async fn objects(context: &Context, exempt: impl Fn(&str) -> bool) -> Result<Vec<Haystack>> {
     let is_exempt = |object: &inventory::Found| {
-        object.kind == "Secret" && object.namespace == context.namespace && exempt.contains(&object.name)
+        object.kind == "Secret" && object.namespace == context.namespace && exempt(&object.name)
     };
     let objects =
         inventory::everything(&context.client).await?.into_iter().filter(|object| !is_exempt(object));
@@ -164,14 +214,19 @@ mod tests {
 
     const VALUE: &str = "s3cr3t/+value=?";
 
+    fn is_in(needle: &Needle, text: &str) -> bool {
+        let haystack = Haystack { name: "text".to_owned(), text: text.to_owned() };
+        !found(std::slice::from_ref(needle), &[haystack]).expect("few needles").is_empty()
+    }
+
     #[test]
     fn a_value_is_found_in_base64_wherever_it_stands_in_the_text() {
         let needle = Needle::new("it", VALUE);
         for before in ["", "a", "ab", "abc", "postgres://user:"] {
             for after in ["", "x", "xy", "@host/db"] {
                 let text = format!("{before}{VALUE}{after}");
-                assert!(needle.is_in(&STANDARD.encode(&text)), "{text}");
-                assert!(needle.is_in(&URL_SAFE.encode(&text)), "{text}");
+                assert!(is_in(&needle, &STANDARD.encode(&text)), "{text}");
+                assert!(is_in(&needle, &URL_SAFE.encode(&text)), "{text}");
             }
         }
     }
@@ -185,22 +240,29 @@ mod tests {
             "?x=a+%22quoted%22+value",
             "a%20%22quoted%22%20value",
         ] {
-            assert!(needle.is_in(text), "{text}");
+            assert!(is_in(&needle, text), "{text}");
         }
     }
 
     #[test]
     fn another_value_is_not_found() {
         let needle = Needle::new("it", VALUE);
-        assert!(!needle.is_in("s3cr3t/+valuf=?"));
-        assert!(!needle.is_in(&STANDARD.encode("s3cr3t/+valuf=?")));
+        assert!(!is_in(&needle, "s3cr3t/+valuf=?"));
+        assert!(!is_in(&needle, &STANDARD.encode("s3cr3t/+valuf=?")));
+    }
+
+    #[test]
+    fn of_two_values_of_which_one_is_in_the_other_both_are_found() {
+        let needles = [Needle::new("short", "0123456789ab"), Needle::new("long", "xx0123456789abxx")];
+        let haystack = Haystack { name: "text".to_owned(), text: "xx0123456789abxx".to_owned() };
+        assert_eq!(found(&needles, &[haystack]).expect("two needles"), ["long: text", "short: text"]);
     }
 
     #[test]
     fn what_is_found_is_named_and_not_printed() {
         let haystack = Haystack { name: "ConfigMap a/b".into(), text: format!("x{VALUE}") };
         assert_eq!(
-            found(&[Needle::new("the password", VALUE)], &[haystack]),
+            found(&[Needle::new("the password", VALUE)], &[haystack]).expect("one needle"),
             ["the password: ConfigMap a/b"]
         );
     }

@@ -21,7 +21,7 @@ image_key() {
     pause) cat "$IMAGES_SRC/Dockerfile.pause" /usr/bin/catatonit ;;
     busybox) cat "$IMAGES_SRC/Dockerfile.busybox" /bin/busybox ;;
     postgres) cat "$IMAGES_SRC"/{Dockerfile.postgres,postgres-entrypoint.sh,rootfs.sh} ;;
-    datastores) cat "$IMAGES_SRC"/{Dockerfile.datastores,rootfs.sh} ;;
+    datastores) cat "$IMAGES_SRC"/{Dockerfile.datastores,rootfs.sh} "$SCORE_CACHE_DIR/bin/versitygw" ;;
     *) cat "$IMAGES_SRC/Dockerfile.rust" "$CA_CERTIFICATES" "$BINARIES_DIR/$1" ;;
   esac | sha256sum | cut -d ' ' -f 1
 }
@@ -30,7 +30,8 @@ require_inputs() {
   case $1 in
     pause) [ -x /usr/bin/catatonit ] || die "catatonit is not installed: run hack/deps.sh" ;;
     busybox) [ -x /bin/busybox ] || die "busybox-static is not installed: run hack/deps.sh" ;;
-    postgres | datastores) ;;
+    postgres) ;;
+    datastores) "$IMAGES_SRC/../tools/install.sh" versitygw ;;
     *)
       [ -f "$CA_CERTIFICATES" ] || die "ca-certificates is not installed: run hack/deps.sh"
       [ -x "$BINARIES_DIR/$1" ] \
@@ -48,7 +49,10 @@ make_context() {
       cp "$IMAGES_SRC/postgres-entrypoint.sh" "$2/"
       "$IMAGES_SRC/rootfs.sh" postgres "$2/rootfs.tar"
       ;;
-    datastores) "$IMAGES_SRC/rootfs.sh" datastores "$2/rootfs.tar" ;;
+    datastores)
+      cp "$SCORE_CACHE_DIR/bin/versitygw" "$2/"
+      "$IMAGES_SRC/rootfs.sh" datastores "$2/rootfs.tar"
+      ;;
     *)
       # What a debugger reads is most of a dev binary.
       objcopy --strip-debug "$BINARIES_DIR/$1" "$2/$1"

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# e2e.sh [PART OF A NAME]…: the end-to-end tests, or those whose names have such a part, on
-# the local cluster, which is given the images more that they need: busybox, to look at a
-# container from inside, and datastores, for resource types of the platform's own.
+# The end-to-end tests on the local cluster, which is given the images more that they need:
+# busybox, to look at a container from inside, and datastores, for resource types of the
+# platform's own.
+#
+#   e2e.sh                      all of them
+#   e2e.sh PART OF A NAME…      those whose names have such a part
+#   e2e.sh --only together …    of those that may run side by side; or `alone`
 set -euo pipefail
 
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
@@ -15,10 +19,20 @@ run() {
     --test-threads "$2" "${@:3}"
 }
 
+suites=(together alone)
+if [ "${1:-}" = --only ]; then
+  suites=("${2:?together or alone}")
+  shift 2
+fi
+
 hack/images/build.sh busybox datastores
 hack/cluster/cluster load "$SCORE_CACHE_DIR"/images/{busybox,datastores}.tar
 failed=0
-# They wait more than they work.
-run together 8 "$@" || failed=1
-run alone 1 "$@" || failed=1
+for suite in "${suites[@]}"; do
+  case $suite in
+    together) run together 8 "$@" || failed=1 ;; # they wait more than they work
+    alone) run alone 1 "$@" || failed=1 ;;
+    *) die "there are no tests '$suite', only together and alone" ;;
+  esac
+done
 exit "$failed"

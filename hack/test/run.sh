@@ -60,9 +60,12 @@ group_cluster() {
   step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
-  after "demo" step "end to end" make e2e
+  after "demo" step "end to end, together" hack/test/e2e.sh --only together
+  # It makes a cluster of its own, and what follows mostly waits.
+  begin "local cluster" hack/cluster/test.sh
+  after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
+  finish "local cluster"
   step "demo-down" make demo-down
-  step "local cluster" hack/cluster/test.sh
 }
 
 tests() {

@@ -5,7 +5,11 @@
 #   hack/tools/install.sh            all tools
 #   hack/tools/install.sh helm kwok  only these
 #
-# A tool is built once per content of its go.mod, go.sum and build flags. The build
+# A tool is a package that its go.mod names, or a main.go of ours where the project's own
+# would bring much that nobody here uses. Versions of modules that tools have in common are
+# the same where they can be: what they compile to is then shared.
+#
+# A tool is built once per content of its folder and build flags. The build
 # happens in a folder of its own that is renamed when complete: a run that is killed
 # leaves nothing that a later run could mistake for a tool.
 set -euo pipefail
@@ -55,16 +59,17 @@ linker_flags() {
 # The folder of a tool's build; its name changes with everything the build depends on.
 build_dir() {
   local key
-  key=$({ cat "$TOOLS_DIR/$1/go.mod" "$TOOLS_DIR/$1/go.sum"; linker_flags "$1"; } | sha256sum)
+  key=$({ cat "$TOOLS_DIR/$1"/*.{mod,sum,go} 2>/dev/null || true; linker_flags "$1"; } | sha256sum)
   echo "$BUILDS_DIR/$1-${key:0:16}"
 }
 
 compile() {
-  local tool=$1 output=$2
+  local tool=$1 output=$2 package=tool
   cd "$TOOLS_DIR/$tool"
+  [ ! -f main.go ] || package=.
   # exec: so that a signal to this step reaches the compiler itself
   CGO_ENABLED=0 GOWORK=off exec go build -mod=readonly -trimpath -buildvcs=false \
-    -ldflags "$(linker_flags "$tool")" -o "$output/" tool
+    -ldflags "$(linker_flags "$tool")" -o "$output/" "$package"
 }
 
 # What a tool needs beside its compiled packages.

@@ -17,6 +17,7 @@ use crate::{ClaimPhase, OpenObject, Service, WorkloadRef, json};
     group = "score.dev",
     version = "v1b1",
     kind = "ResourceClaim",
+    doc = "One dependency of a Workload, and the provisioner's answer to it, with its outputs once it is usable.",
     namespaced,
     shortname = "rclaim",
     category = "score",

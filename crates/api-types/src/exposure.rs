@@ -14,6 +14,7 @@ use crate::WorkloadRef;
     group = "score.dev",
     version = "v1b1",
     kind = "WorkloadExposure",
+    doc = "How a Workload runs and where it can be reached, as its runtime reports it.",
     namespaced,
     shortname = "wexp",
     category = "score",

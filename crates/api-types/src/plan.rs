@@ -16,6 +16,7 @@ use crate::{BeforeCondition, ContainerResources, OpenObject, Probe, SecretKeyRef
     group = "score.dev",
     version = "v1b1",
     kind = "WorkloadPlan",
+    doc = "What a runtime has to run for one Workload, with everything decided and nothing secret.",
     namespaced,
     shortname = "wplan",
     category = "score",

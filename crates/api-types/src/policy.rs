@@ -20,6 +20,7 @@ use crate::{
     group = "score.dev",
     version = "v1b1",
     kind = "PlatformPolicy",
+    doc = "What a platform allows and presets for the Workloads of the namespaces that it selects.",
     shortname = "ppol",
     plural = "platformpolicies",
     category = "score",

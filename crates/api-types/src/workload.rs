@@ -44,6 +44,7 @@ macro_rules! keys_are_names {
     group = "score.dev",
     version = "v1b1",
     kind = "Workload",
+    doc = "An application in the fields of the Score specification, and the one status that its developers read.",
     namespaced,
     shortname = "wl",
     category = "score",

@@ -5,6 +5,4 @@ mod platform;
 mod quiet;
 mod secrets;
 mod server_load;
-mod servers;
-mod types;
 mod walkthrough;

@@ -7,16 +7,15 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use api_types::ResourceClaim;
 use e2e::killer::{Killer, Pace};
+use e2e::server::{self, DATABASES, ROLES, gone, sql, with_server};
 use e2e::wait::{PATIENCE, eventually, until_there};
-use e2e::{Context, Result, kubectl, node, seed};
+use e2e::{Context, Result, alone, kubectl, node, seed};
 use futures::future::{Either, select};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt as _;
 use kube::api::PostParams;
 use serde_json::json;
-
-use crate::servers::{DATABASES, ROLES, gone, sql, with_server};
 
 const CLAIMS: usize = 200;
 const AT_ONCE: usize = 8;
@@ -29,27 +28,33 @@ const LONG: Duration = Duration::from_secs(600);
 #[tokio::test]
 async fn two_hundred_databases_outlive_kills_restarts_and_a_server_that_is_slow() -> Result {
     let seed = seed::seed()?;
-    with_server("load", "Delete", async |context| {
-        let load = Load { context, written: RefCell::default(), most: Cell::new(0) };
-        load.claim().await?;
-        let mut killer = Killer::new(&context.client, &["score-provisioner-postgres"], seed);
-        let work = async {
-            let (written, disturbed) = tokio::join!(load.write(), load.disturb());
-            disturbed.and(written)
-        };
-        let disturbed = killer.during("creation", PACE, work);
-        match select(Box::pin(disturbed), Box::pin(load.count_connections())).await {
-            Either::Left((outcome, _)) => outcome?,
-            Either::Right((never, _)) => match never {},
-        }
-        killer.has_killed_processes()?;
-        killer.all_are_back().await?;
-        load.check().await?;
-        context.api::<ResourceClaim>().delete_collection(&Default::default(), &Default::default()).await?;
-        gone(context, LONG).await?;
-        ensure!(sql(context, DATABASES).await? == "0", "databases are still there");
-        ensure!(sql(context, ROLES).await? == "0", "roles are still there");
-        Ok(())
+    alone("load", async |context: Context| {
+        with_server(&context, "Delete", async |context| {
+            let load = Load { context, written: RefCell::default(), most: Cell::new(0) };
+            load.claim().await?;
+            let mut killer = Killer::new(&context.client, &["score-provisioner-postgres"], seed);
+            let work = async {
+                let (written, disturbed) = tokio::join!(load.write(), load.disturb());
+                disturbed.and(written)
+            };
+            let disturbed = killer.during("creation", PACE, work);
+            match select(Box::pin(disturbed), Box::pin(load.count_connections())).await {
+                Either::Left((outcome, _)) => outcome?,
+                Either::Right((never, _)) => match never {},
+            }
+            killer.has_killed_processes()?;
+            killer.all_are_back().await?;
+            load.check().await?;
+            context
+                .api::<ResourceClaim>()
+                .delete_collection(&Default::default(), &Default::default())
+                .await?;
+            gone(context, LONG).await?;
+            ensure!(sql(context, DATABASES).await? == "0", "databases are still there");
+            ensure!(sql(context, ROLES).await? == "0", "roles are still there");
+            Ok(())
+        })
+        .await
     })
     .await
 }
@@ -66,6 +71,8 @@ impl Load<'_> {
     /// Claims as the orchestrator makes them, for no Workload.
     async fn claim(&self) -> Result {
         let claims = self.context.api::<ResourceClaim>();
+        let mut parameters = server::parameters(self.context);
+        parameters["server"]["maxConnections"] = CONNECTIONS.into();
         let create = stream::iter(0..CLAIMS).map(async |number| {
             let claim: ResourceClaim = serde_json::from_value(json!({
                 "apiVersion": "score.dev/v1b1", "kind": "ResourceClaim",
@@ -73,11 +80,7 @@ impl Load<'_> {
                 "spec": {
                     "workloadRef": {"name": "none", "uid": "none"}, "key": "db", "type": "postgres",
                     "class": "default", "provisioner": "provisioner-postgres", "deprovisionPolicy": "Delete",
-                    "parameters": {"server": {
-                        "host": format!("server.{}.svc", self.context.namespace),
-                        "adminSecretRef": {"name": "e2e-server-admin"}, "tls": {"mode": "disable"},
-                        "maxConnections": CONNECTIONS,
-                    }},
+                    "parameters": parameters,
                 },
             }))?;
             claims.create(&PostParams::default(), &claim).await.map(drop).context("cannot create a claim")

@@ -1,11 +1,16 @@
-//! What may happen at the same time: each test looks at its own namespace alone.
+//! What may happen at the same time: each test looks at its own namespace alone, and what the platform offers to it does
+//! not concern the others.
 
 mod bad_input;
 mod failures;
 mod fields;
 mod golden_path;
 mod kinds;
+mod platform;
 mod postgres;
 mod probes;
 mod random;
+mod search;
+mod servers;
 mod sharing;
+mod types;

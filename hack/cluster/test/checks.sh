@@ -55,7 +55,7 @@ pod_answers() {
   contains "$(web_pod_field "$node" metadata.name)" fetch "$(web_pod_field "$node" status.podIP):8080/hostname"
 }
 
-web_is_ready_on_every_node() { kubectl rollout status daemonset/web --timeout=30s; }
+web_is_ready_on_every_node() { kubectl rollout status daemonset/web --timeout=60s; }
 
 only_loopback_listens() {
   local listeners

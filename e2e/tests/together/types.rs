@@ -3,18 +3,28 @@
 use anyhow::{Context as _, ensure};
 use api_types::{ConditionType, Reason};
 use e2e::busybox::workload;
-use e2e::platform::{configure, configured, offering, shipped_type};
+use e2e::platform::{DATASTORES, offered, shipped_type};
 use e2e::wait::{PATIENCE, until_there};
-use e2e::{Context, Result, alone, apply, guide, inventory, namespace, secrets, wait};
+use e2e::{Context, Result, apply, guide, inventory, namespace, secrets, wait, with_namespace};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
-const SHIPPED: [&str; 8] =
-    ["dns", "environment", "horizontal-pod-autoscaler", "redis", "route", "secret", "service-port", "volume"];
+const SHIPPED: [&str; 10] = [
+    "dns",
+    "environment",
+    "horizontal-pod-autoscaler",
+    "mysql",
+    "redis",
+    "route",
+    "s3",
+    "secret",
+    "service-port",
+    "volume",
+];
 const PEER: &str = "
   containers: {main: {image: BUSYBOX, command: SLEEP}}
   service: {ports: [{name: web, port: 8080, targetPort: 9090}]}
@@ -48,9 +58,32 @@ const SHOP: &str = r#"
     entry: {type: route, params: {host: "${resources.domain.host}", path: /shop, port: web}}
 "#;
 
-async fn shipped(context: &Context) -> Result {
+/// A Workload of the image with the clients of both.
+const KEEPER: &str = r#"
+  containers:
+    main:
+      image: DATASTORES
+      command: [sh, -c, "WAIT"]
+      variables:
+        MYSQL_PWD: "${resources.db.password}"
+        DATABASE: "--host=${resources.db.host} --port=${resources.db.port} --user=${resources.db.username} ${resources.db.name}"
+        BUCKET: "${resources.files.endpoint}/${resources.files.bucket}"
+        SIGNED: "aws:amz:${resources.files.region}:s3"
+        KEY: "${resources.files.access_key_id}"
+        SECRET: "${resources.files.secret_key}"
+  resources: {db: {type: mysql}, files: {type: s3}}
+"#;
+const WRITE_ROW: &str = r#"mariadb $DATABASE -e "CREATE TABLE kept (it INT); INSERT INTO kept VALUES (7)""#;
+const READ_ROW: &str = r#"mariadb $DATABASE -BN -e "SELECT it FROM kept""#;
+const WRITE_FILE: &str =
+    r#"curl -sSf --aws-sigv4 "$SIGNED" --user "$KEY:$SECRET" -X PUT --data-binary it "$BUCKET/a/file""#;
+const READ_FILE: &str = r#"curl -sSf --aws-sigv4 "$SIGNED" --user "$KEY:$SECRET" "$BUCKET/a/file""#;
+const READ_WITHOUT_KEY: &str =
+    r#"curl -sS -o /dev/null -w '%{http_code}' --aws-sigv4 "$SIGNED" --user "$KEY:none" "$BUCKET/a/file""#;
+
+async fn with_shipped(context: &Context, test: impl Future<Output = Result>) -> Result {
     let types = SHIPPED.into_iter().map(shipped_type).collect::<Result<Vec<_>>>()?;
-    configure(context, "1.0.0", &offering(&types)).await.map(drop)
+    offered(context, "", &types, test).await
 }
 
 /// Says of the one Ingress that it is open, as an ingress controller does.
@@ -67,10 +100,9 @@ async fn open_the_way_in(context: &Context) -> Result<Ingress> {
 
 #[tokio::test]
 async fn a_workload_uses_every_shipped_type_and_nothing_of_them_stays_but_what_is_retained() -> Result {
-    alone("types", async |context: Context| {
-        configured(&context, async {
+    with_namespace("types", async |context: Context| {
+        with_shipped(&context, async {
             let before = inventory::made_in(&context.client, &context.namespace).await?;
-            shipped(&context).await?;
             context.apply(&workload("peer", PEER)).await?;
             context.apply(&workload("shop", SHOP)).await?;
             let ingress = open_the_way_in(&context).await?;
@@ -122,10 +154,47 @@ async fn a_workload_uses_every_shipped_type_and_nothing_of_them_stays_but_what_i
 }
 
 #[tokio::test]
+async fn a_mysql_and_a_bucket_keep_what_a_workload_writes_when_they_restart() -> Result {
+    with_namespace("keeper", async |context: Context| {
+        with_shipped(&context, async {
+            context.apply(&workload("keeper", &KEEPER.replace("DATASTORES", DATASTORES))).await?;
+            context.wait_ready("keeper").await?;
+            for line in [WRITE_ROW, WRITE_FILE] {
+                run(&context, line).await?;
+            }
+            for server in ["keeper-db-mysql-0", "keeper-files-s3-0"] {
+                context.delete::<Pod>(server).await?;
+            }
+            // They come back by themselves, and nothing tells the Workload when.
+            for (line, kept) in [(READ_ROW, "7\n"), (READ_FILE, "it")] {
+                wait::eventually("what was kept is there again", PATIENCE, async || {
+                    Ok(run(&context, line).await.ok().filter(|read| read == kept))
+                })
+                .await?;
+            }
+            let refused = run(&context, READ_WITHOUT_KEY).await?;
+            ensure!(refused == "403", "without the key: {refused}");
+            context.delete::<api_types::Workload>("keeper").await?;
+            wait::eventually("no volume is left", PATIENCE, async || {
+                let volumes = context.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
+                Ok(volumes.items.is_empty().then_some(()))
+            })
+            .await
+        })
+        .await
+    })
+    .await
+}
+
+/// What a line of shell prints in the Workload with the clients.
+async fn run(context: &Context, line: &str) -> Result<String> {
+    context.kubectl(&["exec", "deployment/keeper", "--container", "main", "--", "sh", "-c", line]).await
+}
+
+#[tokio::test]
 async fn a_misspelt_output_or_param_is_refused_with_those_that_there_are() -> Result {
-    alone("misspelt", async |context: Context| {
-        configured(&context, async {
-            shipped(&context).await?;
+    with_namespace("misspelt", async |context: Context| {
+        with_shipped(&context, async {
             let spec = r#"
   containers: {main: {image: BUSYBOX, command: SLEEP, variables: {CACHE: "${resources.cache.hots}"}}}
   resources: {cache: {type: redis}, token: {type: secret, params: {lenght: 40}}}
@@ -147,12 +216,11 @@ async fn a_misspelt_output_or_param_is_refused_with_those_that_there_are() -> Re
 
 #[tokio::test]
 async fn the_type_of_the_page_works_as_it_stands_there() -> Result {
-    alone("page", async |context: Context| {
-        configured(&context, async {
-            let blocks = guide::blocks(&apply::repository_file("docs/provisioners.md")?)?;
-            let memcached = blocks.iter().find(|block| block.language == "yaml").context("no example")?;
-            ensure!(memcached.text.lines().count() < 60, "{} lines", memcached.text.lines().count());
-            configure(&context, "1.0.0", &offering(std::slice::from_ref(&memcached.text))).await?;
+    with_namespace("page", async |context: Context| {
+        let blocks = guide::blocks(&apply::repository_file("docs/provisioners.md")?)?;
+        let memcached = blocks.iter().find(|block| block.language == "yaml").context("no example")?;
+        ensure!(memcached.text.lines().count() < 60, "{} lines", memcached.text.lines().count());
+        offered(&context, "", std::slice::from_ref(&memcached.text), async {
             let spec = r#"
   containers: {main: {image: BUSYBOX, command: SLEEP, variables: {CACHE: "${resources.cache.host} ${resources.cache.port}"}}}
   resources: {cache: {type: memcached, class: large, params: {connections: 100}}}
