@@ -76,10 +76,11 @@ impl Platform {
     fn all() -> Vec<Self> {
         let example = |file: &str| docs("examples/platform").join(file);
         let fixture = |file: &str| PathBuf::from(path(file));
-        let mut all = vec![Self::builtin(), Self::with_resource_types(None)];
-        all.push(Self::with_resource_types(Some(&json!({"allowedResources": [{"type": "redis"}]}))));
-        for env in ["prod", "staging", "dev"] {
-            all.push(Self::of(&example("config.yaml"), &example("policy.yaml"), env));
+        let examples = Self::of(&example("config.yaml"), &example("policy.yaml"), "prod");
+        let types = Self::with_resource_types;
+        let some_types = json!({"allowedResources": [{"type": "redis"}]});
+        let mut all = vec![Self::builtin(), examples, types(None), types(Some(&some_types))];
+        for env in ["prod", "staging"] {
             let mut own = Self::of(&fixture("config.yaml"), &fixture("policy.yaml"), env);
             // What is wrong with the configuration of the fixtures is told by another test.
             if text(&fixture("config.yaml")).parse::<platform::config::Config>().is_err() {
@@ -132,24 +133,28 @@ impl Platform {
 
     /// What the controller says in the status.
     pub(crate) async fn told_by_controller(&self, workload: &Value) -> String {
-        let server = TestApiServer::new();
-        let mut workload: Workload = serde_json::from_value(workload.clone()).unwrap();
-        let metadata = &mut workload.metadata;
-        (metadata.namespace, metadata.uid, metadata.generation) =
-            (Some("default".into()), Some("u".into()), Some(1));
-        let workload: Workload = server.insert(workload);
-        let caches = Caches::new(
-            Cache::from_objects(server.list()),
-            Cache::from_objects([]),
-            Cache::from_objects([]),
-            Cache::from_objects([]),
-        );
-        let applier = Applier::new(server.client(), DEFINITION.name);
-        let orchestrator = Orchestrator::reading(caches, self.governance(), applier);
-        orchestrator.reconcile(&workload, Timestamp::UNIX_EPOCH, &TraceMetadata::default()).await.unwrap();
-        let name = workload.metadata.name.unwrap();
-        in_words(&server.get::<Workload>("default", &name).unwrap().status.unwrap())
+        told_under(&self.governance(), workload).await
     }
+}
+
+async fn told_under(governance: &Governance, workload: &Value) -> String {
+    let server = TestApiServer::new();
+    let mut workload: Workload = serde_json::from_value(workload.clone()).unwrap();
+    let metadata = &mut workload.metadata;
+    (metadata.namespace, metadata.uid, metadata.generation) =
+        (Some("default".into()), Some("u".into()), Some(1));
+    let workload: Workload = server.insert(workload);
+    let caches = Caches::new(
+        Cache::from_objects(server.list()),
+        Cache::from_objects([]),
+        Cache::from_objects([]),
+        Cache::from_objects([]),
+    );
+    let applier = Applier::new(server.client(), DEFINITION.name);
+    let orchestrator = Orchestrator::reading(caches, governance.clone(), applier);
+    orchestrator.reconcile(&workload, Timestamp::UNIX_EPOCH, &TraceMetadata::default()).await.unwrap();
+    let name = workload.metadata.name.unwrap();
+    in_words(&server.get::<Workload>("default", &name).unwrap().status.unwrap())
 }
 
 /// Everything that stands in the Workload's way and that waiting does not mend.
@@ -245,8 +250,9 @@ async fn the_validator_says_what_the_controller_says_of_every_workload_on_every_
     assert!(in_files().len() >= 15 && of_resource_types().len() >= 30, "{} in files", in_files().len());
     let (mut wrong, mut refused) = (Vec::new(), 0);
     for platform in Platform::all() {
+        let governance = platform.governance();
         for (workload, validator) in workloads.iter().zip(platform.told_by_validator(&workloads)) {
-            let controller = platform.told_by_controller(workload).await;
+            let controller = told_under(&governance, workload).await;
             refused += usize::from(!controller.is_empty());
             if validator != controller {
                 let name = &workload["metadata"]["name"];
