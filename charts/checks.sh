@@ -177,6 +177,15 @@ secrets_are_for_provisioners() {
   done
 }
 
+two_configurations_are_refused() {
+  local values=(--values "$CHARTS/orchestrator/ci/full-values.yaml" --values "$CHARTS/orchestrator/ci/artifact-values.yaml")
+  if helm template release "$CHARTS/orchestrator" "${values[@]}" >/dev/null 2>"$WORK/refusal"; then
+    echo "two configurations were taken"
+    return 1
+  fi
+  grep --quiet 'remove one of them' "$WORK/refusal" || { cat "$WORK/refusal"; return 1; }
+}
+
 dangerous_kinds_are_refused() {
   local kind status=0
   for kind in v1/Secret/secrets rbac.authorization.k8s.io/v1/Role/roles score.dev/v1b1/Workload/workloads; do

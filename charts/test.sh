@@ -57,6 +57,7 @@ main() {
     test_controller "$chart"
   done
   check "only provisioners may touch Secrets" secrets_are_for_provisioners
+  check "orchestrator: a configuration in two places is refused" two_configurations_are_refused
   check "templates are granted neither secrets of the runtime nor rights" dangerous_kinds_are_refused
   if [ -n "${TEST_KUBECONFIG:-}" ]; then
     test_on_server

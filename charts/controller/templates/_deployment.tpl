@@ -53,6 +53,10 @@ securityContext:
 terminationGracePeriodSeconds: 10
 containers:
   - {{ include "controller.container" . | nindent 4 | trim }}
+{{- with include "controller.volumes" . | trim }}
+volumes:
+  {{- . | nindent 2 }}
+{{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -115,9 +119,21 @@ readinessProbe:
   timeoutSeconds: 5
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
+{{- with include "controller.volumeMounts" . | trim }}
+volumeMounts:
+  {{- . | nindent 2 }}
+{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
 {{- end }}
+
+{{- /*
+A controller that mounts something defines these two in its own chart: of two templates of one
+name Helm takes that of the chart which is nearer to the top.
+*/}}
+{{- define "controller.volumes" -}}{{- end }}
+
+{{- define "controller.volumeMounts" -}}{{- end }}

@@ -19,6 +19,9 @@ pub const PART_OF: &str = "score";
 
 /// W3C `traceparent` of the reconcile that wrote the object's spec, so that the next controller continues the trace.
 pub const ANNOTATION_TRACEPARENT: &str = "score.dev/traceparent";
+/// When a claim or a plan last began to ask for something else, in RFC 3339 and by the clock of the orchestrator. It says how
+/// long an answer to what is asked now is waited for.
+pub const ANNOTATION_ASKED_AT: &str = "score.dev/asked-at";
 /// Digest of the configuration that a controller last applied to the object.
 pub const ANNOTATION_APPLIED: &str = "score.dev/applied-hash";
 

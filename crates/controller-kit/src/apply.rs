@@ -75,6 +75,20 @@ impl Applier {
         self.apply_as(&(), desired, live).await
     }
 
+    /// Whether [`Self::apply`] would write.
+    ///
+    /// # Errors
+    /// If one of the two cannot be JSON.
+    pub fn would_write<K>(&self, desired: &K, live: Option<&K>) -> Result<bool, kube::Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize + Clone,
+    {
+        let mut desired = desired.clone();
+        strip(desired.meta_mut());
+        let content = document(&(), &desired).map_err(kube::Error::SerdeError)?;
+        is_applied(&(), &content, live).map(|is_applied| !is_applied)
+    }
+
     /// As [`Self::apply`], of a kind that is known only at run time.
     ///
     /// # Errors
@@ -90,10 +104,7 @@ impl Applier {
     {
         strip(desired.meta_mut());
         let content = document(kind, &desired).map_err(kube::Error::SerdeError)?;
-        if let Some(live) = live
-            && live.annotations().get(ANNOTATION_APPLIED) == Some(&digest(&content))
-            && holds(&document(kind, live).map_err(kube::Error::SerdeError)?, &content)
-        {
+        if is_applied(kind, &content, live)? {
             return Ok(Applied::Unchanged);
         }
         let body = signed(kind, desired.clone(), &content)?;
@@ -222,6 +233,19 @@ impl Applier {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether `live` was last applied with this content, and still holds all of it.
+fn is_applied<K: Resource + Serialize>(
+    kind: &K::DynamicType,
+    content: &Value,
+    live: Option<&K>,
+) -> Result<bool, kube::Error> {
+    let Some(live) = live.filter(|live| live.annotations().get(ANNOTATION_APPLIED) == Some(&digest(content)))
+    else {
+        return Ok(false);
+    };
+    Ok(holds(&document(kind, live).map_err(kube::Error::SerdeError)?, content))
 }
 
 /// The body of an apply of `desired`, with the digest of its `content` and the current trace.

@@ -44,6 +44,7 @@ async fn what_does_not_exist_is_created_by_a_forced_apply_of_the_manager() {
 async fn what_is_as_desired_is_not_written_again() {
     let (server, applier) = setup();
     let live = write(&applier, map(json!({"k": "v"})), None).await;
+    assert!(!applier.would_write(&map(json!({"k": "v"})), Some(&live)).unwrap());
     assert_eq!(applier.apply(map(json!({"k": "v"})), Some(&live)).await.unwrap(), Applied::Unchanged);
     assert_eq!(server.writes().len(), 1);
 }
@@ -51,7 +52,9 @@ async fn what_is_as_desired_is_not_written_again() {
 #[tokio::test]
 async fn a_changed_field_is_written() {
     let (_server, applier) = setup();
+    assert!(applier.would_write(&map(json!({"k": "v"})), None).unwrap());
     let live = write(&applier, map(json!({"k": "v"})), None).await;
+    assert!(applier.would_write(&map(json!({"k": "w"})), Some(&live)).unwrap());
     let written = write(&applier, map(json!({"k": "w"})), Some(&live)).await;
     assert_eq!(written.data.unwrap()["k"], "w");
 }

@@ -7,6 +7,7 @@ use controller_kit::{Applied, Applier};
 use futures::future::{try_join, try_join_all};
 
 use crate::{
+    asked::ask,
     build::{Built, Emitted, Projection, Withdrawn},
     caches::Caches,
     dereference::World,
@@ -78,7 +79,8 @@ async fn apply_claim(
 ) -> Result<(), Error> {
     let name = claim.metadata.name.clone().unwrap_or_default();
     let live = world.claims.get(&name).map(Arc::as_ref);
-    let applied = applier.apply(claim.clone(), live).await.map_err(|source| Error::Claim { name, source })?;
+    let applied = ask(applier, claim.clone(), live, world.now).await;
+    let applied = applied.map_err(|source| Error::Claim { name, source })?;
     if let Applied::Written(claim) = applied {
         caches.claims.record(claim);
     }
@@ -95,7 +97,10 @@ async fn apply_plan(
     emitted: &Emitted,
 ) -> Result<PlanAndExposure, Error> {
     let (plan, exposure) = try_join(
-        async { applier.apply(emitted.plan.clone(), world.plan.as_deref()).await.map_err(Error::Plan) },
+        async {
+            let (plan, live) = (emitted.plan.clone(), world.plan.as_deref());
+            ask(applier, plan, live, world.now).await.map_err(Error::Plan)
+        },
         async {
             applier.apply(emitted.exposure.clone(), world.exposure.as_deref()).await.map_err(Error::Exposure)
         },

@@ -114,5 +114,5 @@ fn watch_platform(kit: &Kit, config: CurrentConfig) -> (Governance, PlatformChan
     let changes = stream::select(changes_of_policies, changes_of_namespaces);
     // The end of the configuration is no end of the others.
     let changes = stream::select(changes, changes_of_config.chain(stream::pending()));
-    (Governance { config, policies, namespaces }, Box::pin(changes))
+    (Governance::new(config, policies, namespaces), Box::pin(changes))
 }

@@ -44,11 +44,8 @@ impl Stage {
     /// Two namespaces, in the first of which are a Workload with a database and one without.
     fn new() -> Self {
         let (sender, receiver) = watch::channel(config(BUILTIN));
-        let governance = Governance {
-            config: receiver,
-            policies: Cache::from_objects([]),
-            namespaces: Cache::from_objects([namespace("prod", "prod"), namespace("dev", "dev")]),
-        };
+        let namespaces = Cache::from_objects([namespace("prod", "prod"), namespace("dev", "dev")]);
+        let governance = Governance::new(receiver, Cache::from_objects([]), namespaces);
         let database = json!({"resources": {"db": {"type": "postgres"}}});
         let workloads = [
             workload("prod", "plain", &json!({})),

@@ -1,10 +1,11 @@
 //! Where the platform's configuration comes from, and what happens when it changes or is not valid.
 
 mod args;
-mod artifact;
 mod config_map;
+mod keep;
 mod metrics;
 mod settle;
+mod source;
 
 use std::sync::Arc;
 
@@ -13,9 +14,10 @@ use platform::config::Config;
 use tokio::sync::watch;
 
 pub use args::ConfigArgs;
-pub use config_map::{KEPT_SUFFIX, KEY};
+pub use keep::{KEPT_SUFFIX, Kept};
 pub use metrics::ConfigMetrics;
-pub use settle::{Origin, Settled, settle};
+pub use settle::{Current, Origin, Settled, Trouble, settle};
+pub use source::{ARTIFACT, KEY, Source};
 
 use crate::governance::CurrentConfig;
 
@@ -26,13 +28,7 @@ use crate::governance::CurrentConfig;
 pub fn follow(kit: &Kit, args: ConfigArgs) -> Result<CurrentConfig, prometheus::Error> {
     let (sender, receiver) = watch::channel(None);
     let metrics = ConfigMetrics::register(&kit.registry)?;
-    match args.artifact.clone() {
-        Some(reference) => drop(tokio::spawn(artifact::follow(reference, args, metrics, sender))),
-        None => {
-            let place = args.place(kit.client.default_namespace());
-            drop(tokio::spawn(config_map::follow(kit.clone(), place, metrics, sender)));
-        }
-    }
+    drop(tokio::spawn(config_map::follow(kit.clone(), args, metrics, sender)));
     Ok(receiver)
 }
 

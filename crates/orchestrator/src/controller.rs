@@ -12,6 +12,7 @@ use kube::{
     Client, ResourceExt as _,
     runtime::{controller::Action, watcher},
 };
+use platform::annotations;
 use tokio::sync::Notify;
 use tracing::Span;
 
@@ -24,7 +25,7 @@ use crate::{
     dereference::{World, dereference},
     events::event_for,
     governance::{CurrentConfig, Governance, NotReady, Platform},
-    grace::Silence,
+    grace::{Silence, answered_by_runtime},
     neighbours::{self, Neighbours},
     policy_status,
     status::{self, Findings, Verdict},
@@ -90,7 +91,7 @@ impl Orchestrator {
             // The namespace becoming known is a trigger.
             return Ok(Action::await_change());
         };
-        let world = dereference(&self.caches, workload, now);
+        let world = dereference(&self.caches, &platform, workload, now);
         let span = span(workload, &world);
         reconcile_in(span, self.settle(workload, &platform, world, trace)).await
     }
@@ -141,6 +142,7 @@ const MOVING: &str = "The platform runs the Workload in another place from now o
 fn findings(workload: &Workload, built: Built, world: &World, refusal: Option<&apply::Error>) -> Findings {
     Findings {
         generation: workload.metadata.generation.unwrap_or_default(),
+        annotations: annotations::asking(workload.annotations()),
         inputs: built.inputs,
         claims: built.summaries,
         projection: match built.projection {
@@ -156,15 +158,22 @@ fn findings(workload: &Workload, built: Built, world: &World, refusal: Option<&a
 /// Whether there is a runtime for the plan, as far as anyone can tell.
 fn taken(world: &World) -> Verdict {
     match (world.silence_of_runtime(), &world.exposure) {
-        (Silence::Long, Some(exposure)) => Verdict::No(
-            Reason::RuntimeSelecting,
-            format!(
-                "Nobody has taken the Workload up: ask your platform team whether a runtime of class `{}` is installed \
-                 and runs, or choose another spec.profile.",
-                exposure.spec.runtime_class
-            ),
-        ),
+        (Silence::Long, Some(exposure)) => Verdict::No(Reason::RuntimeSelecting, untaken(exposure)),
         _ => Verdict::Yes,
+    }
+}
+
+fn untaken(exposure: &WorkloadExposure) -> String {
+    let class = &exposure.spec.runtime_class;
+    match answered_by_runtime(exposure) {
+        None => format!(
+            "Nobody has taken the Workload up: ask your platform team whether a runtime of class `{class}` is installed \
+             and runs, or choose another spec.profile."
+        ),
+        Some(_) => format!(
+            "Nobody has taken this version of the Workload up, and the one before stays as it is: ask your platform team \
+             whether the runtime of class `{class}` runs."
+        ),
     }
 }
 
@@ -197,9 +206,10 @@ pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> 
     let Triggers { workloads, claims, plans, exposures, platform } = triggers;
     let counted = orchestrator.counted.clone();
     let mut concerned = Concerned::new(orchestrator.governance.clone(), caches.workloads.clone());
+    let of_platform = caches.clone();
     let platform = platform.flat_map(move |change: Change| {
         counted.notify_one();
-        stream::iter(concerned.by(&change))
+        stream::iter(neighbours::with_those_who_share(&of_platform, &concerned.by(&change)))
     });
     let counted = orchestrator.counted.clone();
     let mut neighbours = Neighbours::new(caches.clone());

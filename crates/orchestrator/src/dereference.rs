@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt as _};
 
 use crate::{
     caches::Caches,
+    governance::Platform,
     grace::{self, Silence},
     sharing::{self, Shared},
     status::Answer,
@@ -42,12 +43,13 @@ impl World {
         Answer::to(self.plan.as_ref()?, self.exposure.as_ref()?)
     }
 
-    /// How long the runtime has not answered to any plan.
+    /// How long the runtime has not answered to the plan.
     pub fn silence_of_runtime(&self) -> Silence {
-        self.exposure.as_ref().map_or(Silence::Broken, |exposure| grace::of_runtime(exposure, self.now))
+        let silence = |exposure| grace::of_runtime(self.plan.as_deref(), exposure, self.now);
+        self.exposure.as_deref().map_or(Silence::Broken, silence)
     }
 
-    /// When the next of those who have never answered counts as absent, from now.
+    /// When the next of those who have not answered counts as absent, from now.
     pub fn grace_left(&self) -> Option<Duration> {
         let provisioners = self.claims.values().map(|claim| grace::of_provisioner(claim, self.now));
         provisioners.chain([self.silence_of_runtime()]).filter_map(Silence::left).min()
@@ -97,8 +99,9 @@ fn traceparent_of<K: Resource>(object: &K) -> Option<&str> {
     object.annotations().get(ANNOTATION_TRACEPARENT).map(String::as_str)
 }
 
-/// Looks everything up in the caches, at the time `now`.
-pub fn dereference(caches: &Caches, workload: &Workload, now: Timestamp) -> World {
+/// Looks everything up in the caches, at the time `now`. What others may define that `workload` shares with them, `platform`
+/// tells.
+pub fn dereference(caches: &Caches, platform: &Platform, workload: &Workload, now: Timestamp) -> World {
     let (name, namespace) = (workload.name_any(), workload.namespace().unwrap_or_default());
     let owned = caches.owned.get(&namespace, &workload.uid().unwrap_or_default());
     let not_given_up = owned.iter().filter(|claim| claim.spec.id.is_some()).map(|claim| claim.name_any());
@@ -110,19 +113,24 @@ pub fn dereference(caches: &Caches, workload: &Workload, now: Timestamp) -> Worl
     World {
         now,
         claims: wanted.chain(owned.iter().cloned()).map(|claim| (claim.name_any(), claim)).collect(),
-        shared: all_shared(caches, &namespace, shared),
+        shared: all_shared(caches, platform, &namespace, shared),
         plan: caches.plans.get(&namespace, &name),
         exposure: caches.exposures.get(&namespace, &name),
     }
 }
 
 /// The shared resources with claims of these names, and those that they need.
-fn all_shared(caches: &Caches, namespace: &str, names: BTreeSet<String>) -> BTreeMap<String, Shared> {
+fn all_shared(
+    caches: &Caches,
+    platform: &Platform,
+    namespace: &str,
+    names: BTreeSet<String>,
+) -> BTreeMap<String, Shared> {
     let mut found = BTreeMap::new();
     let mut open: Vec<String> = names.into_iter().collect();
     while let Some(name) = open.pop() {
         if let Entry::Vacant(new) = found.entry(name) {
-            let shared = one_shared(caches, namespace, new.key());
+            let shared = one_shared(caches, platform, namespace, new.key());
             open.extend(shared.users.iter().flat_map(|user| sharing::claims_needed_for(user, &shared.name)));
             new.insert(shared);
         }
@@ -130,7 +138,7 @@ fn all_shared(caches: &Caches, namespace: &str, names: BTreeSet<String>) -> BTre
     found
 }
 
-fn one_shared(caches: &Caches, namespace: &str, name: &str) -> Shared {
+fn one_shared(caches: &Caches, platform: &Platform, namespace: &str, name: &str) -> Shared {
     let stays = |workload: &Arc<Workload>| workload.metadata.deletion_timestamp.is_none();
     let mut users: Vec<_> = caches.sharers.get(namespace, name).into_iter().filter(stays).collect();
     users.sort_by_key(|user| sharing::age(user));
@@ -146,7 +154,7 @@ fn one_shared(caches: &Caches, namespace: &str, name: &str) -> Shared {
         (is_same && stays(&workload) && may_run_with_it).then_some(workload)
     });
     let former = former.collect();
-    Shared { name: name.to_owned(), users, former, claim }
+    Shared::new(name.to_owned(), users, former, claim, |user| platform.lets_run(user))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the platform decides by, as it is now: its configuration, its policies, and the labels of namespaces.
 
+mod parsed;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{PlatformPolicy, Workload};
@@ -11,8 +13,10 @@ use platform::{
     decide::{Decision, Refusal, decide},
     policy::Policies,
 };
-use score_spec::validate::{FieldError, ValidWorkload};
+use score_spec::validate::{FieldError, ValidWorkload, validate};
 use tokio::sync::watch;
+
+use parsed::Parsed;
 
 /// The configuration in force; none before it was loaded.
 pub type CurrentConfig = watch::Receiver<Option<Arc<Config>>>;
@@ -26,6 +30,7 @@ pub struct Governance {
     pub policies: Cache<PlatformPolicy>,
     /// The namespaces, of which only the labels are read.
     pub namespaces: Cache<PartialObjectMeta<Namespace>>,
+    parsed: Parsed,
 }
 
 /// What the platform decides by in one namespace, at one moment.
@@ -48,6 +53,15 @@ pub enum NotReady {
 }
 
 impl Governance {
+    /// What the platform decides by, read from these.
+    pub fn new(
+        config: CurrentConfig,
+        policies: Cache<PlatformPolicy>,
+        namespaces: Cache<PartialObjectMeta<Namespace>>,
+    ) -> Self {
+        Self { config, policies, namespaces, parsed: Parsed::default() }
+    }
+
     /// Waits until everything is known.
     ///
     /// # Errors
@@ -66,9 +80,9 @@ impl Governance {
         Some(Platform { config: self.config.borrow().clone()?, policies: self.policies(), labels })
     }
 
-    /// The policies.
+    /// The policies, ready to be applied.
     pub fn policies(&self) -> Arc<Policies> {
-        Arc::new(Policies::new(self.policies.list_all(|_| true).iter().map(Arc::as_ref)))
+        self.parsed.of(self.policies.list_all(|_| true))
     }
 }
 
@@ -88,6 +102,11 @@ impl Platform {
         valid: Result<ValidWorkload, Vec<FieldError>>,
     ) -> Result<Decision<'_>, Refusal> {
         decide(workload, valid, &self.config, &self.policies.terms(&self.labels))
+    }
+
+    /// Whether `workload` is valid and allowed as it stands alone.
+    pub fn lets_run(&self, workload: &Workload) -> bool {
+        self.decide(workload, validate(workload)).is_ok()
     }
 
     /// The policies that apply.

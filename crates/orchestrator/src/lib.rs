@@ -12,6 +12,7 @@
 //! It reads no Secret and knows nothing of any runtime: a secret stays a reference in everything that it writes.
 
 pub mod apply;
+pub mod asked;
 pub mod build;
 pub mod caches;
 pub mod claims;

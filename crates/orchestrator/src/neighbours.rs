@@ -101,6 +101,20 @@ pub fn of_roll_out(caches: &Caches, namespace: &str, workload: &WorkloadRef) -> 
     references(namespace, waiting.chain([workload.name.clone()]).collect())
 }
 
+/// These Workloads, and those that share something with them: what the platform decides for one Workload says whether it
+/// defines what it shares.
+pub fn with_those_who_share(caches: &Caches, workloads: &[ObjectRef<Workload>]) -> Vec<ObjectRef<Workload>> {
+    let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for workload in workloads {
+        let namespace = workload.namespace.as_deref().unwrap_or_default();
+        let shared = caches.workloads.get(namespace, &workload.name);
+        let claims = shared.map(|workload| sharing::claims_shared_by(&workload)).unwrap_or_default();
+        let others = claims.iter().flat_map(|claim| users(caches, namespace, claim));
+        names.entry(namespace).or_default().extend(others.chain([workload.name.clone()]));
+    }
+    names.into_iter().flat_map(|(namespace, names)| references(namespace, names)).collect()
+}
+
 fn references(namespace: &str, names: BTreeSet<String>) -> Vec<ObjectRef<Workload>> {
     names.iter().map(|name| ObjectRef::new(name).within(namespace)).collect()
 }

@@ -103,3 +103,13 @@ fn a_roll_out_concerns_those_who_wait_for_a_shared_claim_to_be_given_up() {
     assert_eq!(referred(&of_roll_out(&caches, "team", &of("c"))), ["a", "b", "c"]);
     assert_eq!(referred(&of_roll_out(&caches, "team", &of("a"))), ["a"]);
 }
+
+#[test]
+fn what_the_platform_decides_for_a_workload_concerns_those_who_share_with_it() {
+    let all = vec![workload("a", 1, true), workload("b", 1, true), workload("c", 1, false)];
+    let caches = caches(all, &["a"]);
+    let of = |name: &str| vec![ObjectRef::new(name).within("team")];
+    assert_eq!(referred(&with_those_who_share(&caches, &of("b"))), ["a", "b"]);
+    assert_eq!(referred(&with_those_who_share(&caches, &of("c"))), ["c"]);
+    assert_eq!(referred(&with_those_who_share(&caches, &of("gone"))), ["gone"]);
+}

@@ -3,8 +3,10 @@
 //!
 //! One Workload defines a shared resource: the oldest that gives params, else the oldest. Its claim is written in the
 //! reconciles of that Workload alone, whatever they find, so that it never has two writers. The others only read it.
+//! Whom the platform does not let run, because the spec is not valid or a policy forbids it, defines nothing.
 
 mod cycle;
+mod definers;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,10 +18,11 @@ use kube::ResourceExt as _;
 use score_spec::{
     identity::{ResourceUid, shared_claim_name},
     order::needed_by,
-    validate::{FieldError, validate},
+    validate::FieldError,
 };
 
 pub use cycle::cycles;
+use definers::{Declared, Definers};
 
 /// A resource that Workloads share.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +35,8 @@ pub struct Shared {
     pub former: Vec<Arc<Workload>>,
     /// What stands under the name of its claim.
     pub claim: Option<Arc<ResourceClaim>>,
+    /// Who defines what of it.
+    definers: Definers,
 }
 
 /// A Workload's declaration of a resource.
@@ -80,22 +85,36 @@ pub fn age(workload: &Workload) -> (Option<Timestamp>, String) {
 }
 
 impl Shared {
+    /// The resource with the claim of this name. `may_run` tells whether the platform lets a Workload run as it is; it is
+    /// asked only of those who might define something.
+    pub fn new(
+        name: String,
+        users: Vec<Arc<Workload>>,
+        former: Vec<Arc<Workload>>,
+        claim: Option<Arc<ResourceClaim>>,
+        may_run: impl Fn(&Workload) -> bool,
+    ) -> Self {
+        let undefined = Self { name, users, former, claim, definers: Definers::default() };
+        let definers = Definers::among(&undefined, may_run);
+        Self { definers, ..undefined }
+    }
+
     /// The declaration that the claim is made from; none if nobody declares the resource.
     pub fn definition(&self) -> Option<Declaration<'_>> {
-        let first = || self.declarations().next();
-        self.first_with(|resource| resource.params.as_ref()).or_else(|| self.first_valid()).or_else(first)
+        let definer = self.definers.params.as_ref().or(self.definers.first.as_ref());
+        definer.and_then(Declared::declaration).or_else(|| self.declarations().next())
     }
 
     /// The metadata of the resource: that of the oldest Workload that gives any.
     pub fn metadata(&self) -> OpenObject {
-        let metadata = self.first_with(metadata).map(|declaration| declaration.resource.metadata.clone());
-        metadata.unwrap_or_default()
+        let definer = self.definers.metadata.as_ref().and_then(Declared::declaration);
+        definer.map(|declaration| declaration.resource.metadata.clone()).unwrap_or_default()
     }
 
     /// Those who own the claim: all who use it, and all who may still run with it. None of them controls it, so it goes
     /// when the last of them goes.
     pub fn owner_references(&self) -> Vec<OwnerReference> {
-        let users = self.users.iter().filter(|user| self.is_held_by(user) || self.conflicts(user).is_empty());
+        let users = self.users.iter().filter(|user| self.is_held_by(user) || self.agrees(user));
         let reference = |workload: &Arc<Workload>| OwnerReference {
             controller: None,
             block_owner_deletion: None,
@@ -110,44 +129,30 @@ impl Shared {
         owners.into_iter().any(|owner| Some(&owner.uid) == workload.metadata.uid.as_ref())
     }
 
-    /// Where what `workload` declares differs from what an older Workload does.
+    /// Where what `workload` declares differs from what an older Workload does. A younger one defines only what this one may
+    /// not, and will have to agree once it may.
     pub fn conflicts(&self, workload: &Workload) -> Vec<FieldError> {
-        let params = self.differences(workload, "params", |resource| resource.params.as_ref());
-        params.into_iter().chain(self.differences(workload, "metadata", metadata)).collect()
+        self.differences(workload, |definer| age(definer) < age(workload))
     }
 
-    fn differences(
-        &self,
-        workload: &Workload,
-        field: &str,
-        value_of: fn(&Resource) -> Option<&OpenObject>,
-    ) -> Vec<FieldError> {
-        let given: Vec<_> =
-            self.declarations_of(workload).filter(|mine| value_of(mine.resource).is_some()).collect();
-        // Most give none, and then nobody has to be looked for.
-        let first = if given.is_empty() { None } else { self.first_with(value_of) };
-        let Some(first) = first.filter(|first| first.workload.name_any() != workload.name_any()) else {
-            return Vec::new();
-        };
-        let different = given.iter().filter(|mine| value_of(mine.resource) != value_of(first.resource));
-        different.map(|mine| difference(mine, &first, field)).collect()
+    fn agrees(&self, workload: &Workload) -> bool {
+        self.differences(workload, |definer| definer.name_any() != workload.name_any()).is_empty()
     }
 
-    /// The oldest declaration that gives this value, by a Workload that can define the resource.
-    fn first_with(&self, value_of: fn(&Resource) -> Option<&OpenObject>) -> Option<Declaration<'_>> {
-        self.declarations()
-            .find(|declared| value_of(declared.resource).is_some() && self.can_define(declared.workload))
-    }
-
-    fn first_valid(&self) -> Option<Declaration<'_>> {
-        self.declarations().find(|declared| self.can_define(declared.workload))
-    }
-
-    /// A Workload that is not valid defines nothing, so that it stands in nobody's way. But what it defined while it was
-    /// valid stays as it is until it is again.
-    fn can_define(&self, workload: &Workload) -> bool {
-        let definer = self.claim.as_ref().map(|claim| &claim.spec.workload_ref.uid);
-        (definer.is_some() && definer == workload.metadata.uid.as_ref()) || validate(workload).is_ok()
+    /// Where what `workload` declares differs from what those define who count.
+    fn differences(&self, workload: &Workload, counts: impl Fn(&Workload) -> bool) -> Vec<FieldError> {
+        let Definers { params, metadata, .. } = &self.definers;
+        let values: [(_, _, ValueOf); 2] =
+            [("params", params, params_of), ("metadata", metadata, metadata_of)];
+        let mut differences = Vec::new();
+        for (field, definer, value_of) in values {
+            let first = definer.as_ref().and_then(Declared::declaration);
+            let Some(first) = first.filter(|first| counts(first.workload)) else { continue };
+            let given = self.declarations_of(workload).filter(|mine| value_of(mine.resource).is_some());
+            let different = given.filter(|mine| value_of(mine.resource) != value_of(first.resource));
+            differences.extend(different.map(|mine| difference(&mine, &first, field)));
+        }
+        differences
     }
 
     fn declarations(&self) -> impl Iterator<Item = Declaration<'_>> {
@@ -161,7 +166,14 @@ impl Shared {
     }
 }
 
-fn metadata(resource: &Resource) -> Option<&OpenObject> {
+/// What a declaration gives, if it does.
+type ValueOf = fn(&Resource) -> Option<&OpenObject>;
+
+fn params_of(resource: &Resource) -> Option<&OpenObject> {
+    resource.params.as_ref()
+}
+
+fn metadata_of(resource: &Resource) -> Option<&OpenObject> {
     Some(&resource.metadata).filter(|metadata| !metadata.is_empty())
 }
 

@@ -1,5 +1,7 @@
 //! The one status that users read, computed from what was found. Pure: the same findings make the same status.
 
+use std::collections::BTreeMap;
+
 use api_types::{
     ClaimPhase, ClaimSummary, ConditionType, Reason, ResourceClaim, WorkloadExposure, WorkloadPlan,
     WorkloadStatus,
@@ -16,6 +18,8 @@ use crate::grace::{self, Silence};
 pub struct Findings {
     /// The generation of the Workload that was looked at.
     pub generation: i64,
+    /// What the Workload that was looked at asks for by annotations.
+    pub annotations: BTreeMap<String, String>,
     /// The spec is valid, or why it is not.
     pub inputs: Verdict,
     /// The state of each dependency; of those known so far while the inputs are not valid.
@@ -96,6 +100,7 @@ pub fn compute(before: Option<&WorkloadStatus>, findings: Findings, now: Timesta
         claims_bound: claims_bound(&findings.claims),
         claims: findings.claims,
         observed_generation: Some(findings.generation),
+        observed_annotations: findings.annotations,
     }
 }
 
@@ -180,6 +185,10 @@ pub fn summary_of(key: &str, claim: &ResourceClaim, now: Timestamp) -> ClaimSumm
     let Some(status) = answered else {
         let provisioner = &claim.spec.provisioner;
         let message = match grace::of_provisioner(claim, now) {
+            Silence::Long if grace::answered_by_provisioner(claim).is_some() => format!(
+                "`{provisioner}`, which provides it, has not taken up what changed: ask your platform team whether it \
+                 runs."
+            ),
             Silence::Long => format!(
                 "`{provisioner}`, which should provide it, has never answered: ask your platform team whether it is \
                  installed and runs."
@@ -230,6 +239,7 @@ mod tests {
     fn findings() -> Findings {
         Findings {
             generation: 3,
+            annotations: BTreeMap::new(),
             inputs: Verdict::Yes,
             claims: vec![],
             projection: Verdict::Yes,

@@ -98,6 +98,13 @@ pub fn read(
     errors.or_value(Some(asked))
 }
 
+/// Those of the annotations of a Workload that it asks for something by.
+pub fn asking(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let asking =
+        annotations.iter().filter(|(key, _)| key.starts_with(PREFIX) && *key != ANNOTATION_TRACEPARENT);
+    asking.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// Every annotation that there is.
 pub fn known() -> impl Iterator<Item = &'static str> {
     CHOOSING.into_iter().chain(fields::known()).chain([fields::PROBES])

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use api_types::metadata::{ANNOTATION_APPLIED, ANNOTATION_TRACEPARENT};
+use api_types::metadata::{ANNOTATION_APPLIED, ANNOTATION_ASKED_AT, ANNOTATION_TRACEPARENT};
 use api_types::{ConditionType, Reason, Workload, WorkloadExposure, WorkloadPlan};
 use e2e::inventory::{self, Found};
 use e2e::{Context, Result, audit, controllers, namespace, seed, wait, with_namespace};
@@ -248,7 +248,12 @@ fn without_identity(found: Found) -> Result<Value> {
     let metadata = content["metadata"].take();
     let mut annotations = metadata["annotations"].clone();
     if let Some(annotations) = annotations.as_object_mut() {
-        let changing = [ANNOTATION_APPLIED, ANNOTATION_TRACEPARENT, "deployment.kubernetes.io/revision"];
+        let changing = [
+            ANNOTATION_APPLIED,
+            ANNOTATION_ASKED_AT,
+            ANNOTATION_TRACEPARENT,
+            "deployment.kubernetes.io/revision",
+        ];
         annotations.retain(|key, _| !changing.contains(&key.as_str()));
     }
     content["metadata"] = json!({"labels": metadata["labels"], "annotations": annotations});

@@ -1,39 +1,47 @@
-//! The configuration in a ConfigMap. The last good document is kept in a second one, so that it outlives the process
-//! (docs/adr/0011-last-good-configuration.md).
+//! The configuration in a ConfigMap, or in an OCI artifact that the ConfigMap names
+//! (docs/adr/0018-artifact-in-config-map.md).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
-use controller_kit::{Applied, Applier, Cache, CacheClosed, Kit};
+use config_artifact::{Options, Reference, fetch};
+use controller_kit::{Cache, CacheClosed, Kit};
 use futures::StreamExt as _;
 use k8s_controller::events::{Event, EventType};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, api::ObjectMeta, runtime::watcher};
+use kube::{
+    Api,
+    runtime::{
+        utils::Backoff as _,
+        watcher::{self, DefaultBackoff},
+    },
+};
 use platform::config::Config;
 use tokio::sync::{Notify, watch};
 
-use super::{ConfigMetrics, Settled, args::Place, put_in_force, settle};
+use super::{
+    ConfigArgs, ConfigMetrics, Current, Kept, Settled, Source, Trouble,
+    args::Place,
+    keep::{keep, kept, kept_name},
+    put_in_force, settle,
+};
 
-/// The key of the document.
-pub const KEY: &str = "config.yaml";
-/// What follows the ConfigMap's name in the name of the one that keeps the last good document.
-pub const KEPT_SUFFIX: &str = "-last-good";
-
-/// How long an API server that refuses a write is left alone.
-const PAUSE: Duration = Duration::from_secs(5);
-
-/// Follows the ConfigMap until the process stops.
+/// Follows the ConfigMap until nobody asks for the configuration any more, or the process stops.
 pub(super) async fn follow(
     kit: Kit,
-    place: Place,
+    args: ConfigArgs,
     metrics: ConfigMetrics,
     sender: watch::Sender<Option<Arc<Config>>>,
 ) {
     let changed = Arc::new(Notify::new());
+    let place = args.place(kit.client.default_namespace());
     let current = watched(&kit, &place.namespace, &place.name, &changed);
-    let kept = watched(&kit, &place.namespace, &format!("{}{KEPT_SUFFIX}", place.name), &changed);
-    let follower = Follower { kit, place, metrics, current, kept, sender };
-    if let Err(error) = follower.run(&changed).await {
-        tracing::debug!(%error, "the configuration is not followed any more");
+    let kept = watched(&kit, &place.namespace, &kept_name(&place), &changed);
+    let follower = Follower { kit, place, registry: args.registry(), metrics, current, kept, sender };
+    tokio::select! {
+        Err(error) = follower.run(&changed) => {
+            tracing::debug!(%error, "the configuration is not followed any more");
+        }
+        () = follower.sender.closed() => {}
     }
 }
 
@@ -53,6 +61,7 @@ fn watched(kit: &Kit, namespace: &str, name: &str, changed: &Arc<Notify>) -> Cac
 struct Follower {
     kit: Kit,
     place: Place,
+    registry: Options,
     metrics: ConfigMetrics,
     current: Cache<ConfigMap>,
     kept: Cache<ConfigMap>,
@@ -60,53 +69,81 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(&self, changed: &Notify) -> Result<(), CacheClosed> {
+    async fn run(&self, changed: &Notify) -> Result<Infallible, CacheClosed> {
         self.current.ready().await?;
         self.kept.ready().await?;
-        let mut told = None;
+        let (mut told, mut pauses) = (None, DefaultBackoff::default());
         loop {
             let map = self.current.get(&self.place.namespace, &self.place.name);
-            let settled = self.settle(map.as_deref());
+            let found = tokio::select! {
+                found = self.find(Source::of(map.as_deref())) => found,
+                // What is fetched may not be wanted any more.
+                () = changed.notified() => continue,
+            };
+            let settled = settle(found, kept(&self.kept, &self.place));
             self.tell(map.as_deref(), &settled, &mut told).await;
-            if let Err(error) =
-                keep(&self.kit.applier(), &self.kept, &self.place, settled.remember.as_deref()).await
-            {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot keep the last good configuration, will try again"
-                );
-                tokio::time::sleep(PAUSE).await;
+            let is_out_of_reach = matches!(settled.trouble, Some(Trouble::Registry(_)));
+            if self.keeps(settled.remember).await && !is_out_of_reach {
+                pauses.reset();
+                changed.notified().await;
                 continue;
             }
-            changed.notified().await;
+            tokio::select! {
+                () = tokio::time::sleep(pauses.next().unwrap_or_default()) => {}
+                () = changed.notified() => {}
+            }
         }
     }
 
-    fn settle(&self, map: Option<&ConfigMap>) -> Settled {
-        let kept = self.kept.get(&self.place.namespace, &kept_name(&self.place));
-        // A ConfigMap without the key holds a document that is empty.
-        let text = map.map(|map| document(map).unwrap_or_default());
-        settle(text, kept.as_deref().and_then(document))
+    async fn find(&self, source: Source) -> Current {
+        match source {
+            Source::Nowhere => Current::Nothing,
+            Source::Unclear(message) => Current::Missing(Trouble::Source(message)),
+            Source::Document(text) => Current::Found(Kept { text, artifact: None }),
+            Source::Artifact(reference) => self.fetched(&reference).await,
+        }
+    }
+
+    /// A digest always names the same document, so what is kept of it need not be fetched.
+    async fn fetched(&self, reference: &Reference) -> Current {
+        let artifact = Some(reference.to_string());
+        if let Some(kept) = kept(&self.kept, &self.place).filter(|kept| kept.artifact == artifact) {
+            return Current::Found(kept);
+        }
+        match fetch(reference, &self.registry).await {
+            Ok(text) => Current::Found(Kept { text, artifact }),
+            Err(error) => Current::Missing(Trouble::Registry(error.to_string())),
+        }
+    }
+
+    /// Keeps what is to be remembered. Tells whether it is kept.
+    async fn keeps(&self, remember: Option<Kept>) -> bool {
+        let written = keep(&self.kit.applier(), &self.kept, &self.place, remember).await;
+        if let Err(error) = &written {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "cannot keep the last good configuration, will try again");
+        }
+        written.is_ok()
     }
 
     async fn tell(&self, map: Option<&ConfigMap>, settled: &Settled, told: &mut Option<String>) {
-        let Some(config) = settled.config.clone() else { return };
-        self.metrics.tell(&config, settled.origin, settled.errors.is_none());
-        put_in_force(&self.sender, config, settled.origin);
-        let note = settled.errors.as_ref().map(|errors| format!("{errors}"));
+        match &settled.in_force {
+            Some((config, origin)) => {
+                self.metrics.tell(config, *origin, settled.trouble.is_none());
+                put_in_force(&self.sender, config.clone(), *origin);
+            }
+            None => self.metrics.tell_invalid(),
+        }
+        let note = settled.trouble.as_ref().map(|trouble| settled.note(trouble));
         if *told == note {
             return;
         }
         told.clone_from(&note);
-        let (Some(note), Some(map)) = (note, map) else { return };
-        for error in settled.errors.iter().flat_map(|errors| &errors.0) {
-            let (path, line, message) = (&error.error.path, error.line, &error.error.message);
-            tracing::error!(path, line, message, origin = %settled.origin, "the configuration is not valid, and not used");
-        }
-        let note = format!("not used, the {} one serves on: {note}", settled.origin);
+        let (Some(trouble), Some(note), Some(map)) = (&settled.trouble, note, map) else { return };
+        log(trouble, &note);
         let event = Event {
             type_: EventType::Warning,
-            reason: "ConfigInvalid".into(),
+            reason: trouble.reason().into(),
             action: "Load".into(),
             note: Some(note),
             related: None,
@@ -120,42 +157,14 @@ impl Follower {
     }
 }
 
-fn kept_name(place: &Place) -> String {
-    format!("{}{KEPT_SUFFIX}", place.name)
-}
-
-fn document(map: &ConfigMap) -> Option<&str> {
-    map.data.as_ref()?.get(KEY).map(String::as_str)
-}
-
-/// Keeps the document, or nothing, unless that is what is kept.
-async fn keep(
-    applier: &Applier,
-    kept: &Cache<ConfigMap>,
-    place: &Place,
-    text: Option<&str>,
-) -> Result<(), kube::Error> {
-    let live = kept.get(&place.namespace, &kept_name(place));
-    match (text, live) {
-        (None, None) => Ok(()),
-        (None, Some(live)) if document(&live).is_none() => Ok(()),
-        (Some(text), Some(live)) if document(&live) == Some(text) => Ok(()),
-        (text, live) => {
-            let data = text.map(|text| BTreeMap::from([(KEY.to_owned(), text.to_owned())]));
-            let metadata = ObjectMeta {
-                name: Some(kept_name(place)),
-                namespace: Some(place.namespace.clone()),
-                ..ObjectMeta::default()
-            };
-            let map = ConfigMap { metadata, data, ..ConfigMap::default() };
-            if let Applied::Written(map) = applier.apply(map, live.as_deref()).await? {
-                kept.record(map);
-            }
-            Ok(())
-        }
+/// An invalid document may have many errors: a line for each.
+fn log(trouble: &Trouble, note: &str) {
+    let Trouble::Invalid(errors) = trouble else {
+        tracing::error!(note, "there is no configuration where it should be");
+        return;
+    };
+    for error in &errors.0 {
+        let (path, line, message) = (&error.error.path, error.line, &error.error.message);
+        tracing::error!(path, line, message, "the configuration is not valid, and not used");
     }
 }
-
-#[cfg(test)]
-#[path = "config_map_tests.rs"]
-mod tests;

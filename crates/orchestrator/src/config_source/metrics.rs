@@ -6,7 +6,8 @@ use platform::config::Config;
 
 use super::Origin;
 
-/// * `score_config_valid`: 1 if the configuration that is there is valid, 0 if an earlier one serves in its place.
+/// * `score_config_valid`: 1 if the configuration that is there is valid and can be had, 0 if not, and an earlier one, or
+///   none, serves in its place.
 /// * `score_config_info{name, version, origin}`: 1 for the configuration in force; `origin` is `current`, `last-good` or
 ///   `builtin`.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ impl ConfigMetrics {
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let valid = IntGauge::new(
             "score_config_valid",
-            "Whether the platform's configuration that is there is valid.",
+            "Whether the platform's configuration that is there can be used.",
         )?;
         let info = Opts::new("score_config_info", "The platform's configuration in force.");
         let info = IntGaugeVec::new(info, &["name", "version", "origin"])?;

@@ -4,17 +4,63 @@ use std::fmt;
 
 use platform::config::{BUILTIN, Config, ConfigErrors};
 
+use super::Kept;
+
+/// The document that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Current {
+    /// There is none, and there should be none.
+    Nothing,
+    /// This.
+    Found(Kept),
+    /// There should be one.
+    Missing(Trouble),
+}
+
+/// Why the document that is there does not serve.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Trouble {
+    /// It is not valid.
+    #[error("{0}")]
+    Invalid(ConfigErrors),
+    /// The ConfigMap does not say where it is.
+    #[error("{0}")]
+    Source(String),
+    /// The registry does not hand it out.
+    #[error("{0}")]
+    Registry(String),
+}
+
+impl Trouble {
+    /// The reason of the Event that tells it.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) | Self::Source(_) => "ConfigInvalid",
+            Self::Registry(_) => "ConfigUnavailable",
+        }
+    }
+}
+
 /// Which configuration is in force, why, and what is to be remembered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
-    /// The configuration; none where not even the built-in one is valid, which a test rules out.
-    pub config: Option<Config>,
-    /// Where it comes from.
-    pub origin: Origin,
+    /// The configuration, and where it comes from; none where a document should be, and neither it nor an earlier one can
+    /// serve.
+    pub in_force: Option<(Config, Origin)>,
     /// What is wrong with the one that is there.
-    pub errors: Option<ConfigErrors>,
+    pub trouble: Option<Trouble>,
     /// The last good document, to be remembered; none to forget what is remembered.
-    pub remember: Option<String>,
+    pub remember: Option<Kept>,
+}
+
+impl Settled {
+    /// What to tell of `trouble`.
+    pub fn note(&self, trouble: &Trouble) -> String {
+        match &self.in_force {
+            Some((_, origin)) => format!("not used, the {origin} one serves on: {trouble}"),
+            None => format!("not used, and no other one serves: {trouble}"),
+        }
+    }
 }
 
 /// Where a configuration comes from.
@@ -38,31 +84,44 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Settles it, given the document that is there and the last good one as it is remembered. An invalid document never
-/// replaces the last good one; without any, the built-in one serves.
-pub fn settle(current: Option<&str>, remembered: Option<&str>) -> Settled {
-    let Some(text) = current else { return builtin(None) };
-    match text.parse::<Config>() {
-        Ok(config) => Settled {
-            config: Some(config),
-            origin: Origin::Current,
-            errors: None,
-            remember: Some(text.to_owned()),
-        },
-        Err(errors) => match remembered.and_then(|text| Some((text, text.parse::<Config>().ok()?))) {
-            Some((text, config)) => Settled {
-                config: Some(config),
-                origin: Origin::LastGood,
-                errors: Some(errors),
-                remember: Some(text.to_owned()),
-            },
-            None => builtin(Some(errors)),
+/// Settles it, given the document that is there and the last good one as it is remembered.
+///
+/// An invalid document never replaces the last good one. Without any, the built-in one serves for a ConfigMap; a platform
+/// that names an artifact wants that and no other.
+pub fn settle(current: Current, remembered: Option<Kept>) -> Settled {
+    match current {
+        Current::Nothing => builtin(None),
+        Current::Missing(trouble) => last_good(remembered, &trouble).unwrap_or_else(|| nothing(trouble)),
+        Current::Found(document) => match document.text.parse::<Config>() {
+            Ok(config) => {
+                Settled { in_force: Some((config, Origin::Current)), trouble: None, remember: Some(document) }
+            }
+            Err(errors) => {
+                let trouble = Trouble::Invalid(errors);
+                last_good(remembered, &trouble).unwrap_or_else(|| match document.artifact {
+                    Some(_) => nothing(trouble),
+                    None => builtin(Some(trouble)),
+                })
+            }
         },
     }
 }
 
-fn builtin(errors: Option<ConfigErrors>) -> Settled {
-    Settled { config: BUILTIN.parse().ok(), origin: Origin::Builtin, errors, remember: None }
+fn last_good(remembered: Option<Kept>, trouble: &Trouble) -> Option<Settled> {
+    let remembered = remembered?;
+    let config = remembered.text.parse().ok()?;
+    let in_force = Some((config, Origin::LastGood));
+    Some(Settled { in_force, trouble: Some(trouble.clone()), remember: Some(remembered) })
+}
+
+fn builtin(trouble: Option<Trouble>) -> Settled {
+    // That it is valid, a test says.
+    let in_force = BUILTIN.parse().ok().map(|config| (config, Origin::Builtin));
+    Settled { in_force, trouble, remember: None }
+}
+
+fn nothing(trouble: Trouble) -> Settled {
+    Settled { in_force: None, trouble: Some(trouble), remember: None }
 }
 
 #[cfg(test)]
@@ -73,38 +132,76 @@ mod tests {
         BUILTIN.replace("name: builtin", &format!("name: {name}"))
     }
 
-    fn in_force(settled: &Settled) -> (&str, Origin) {
-        (settled.config.as_ref().unwrap().name.as_str(), settled.origin)
+    fn here(text: &str) -> Kept {
+        Kept { text: text.to_owned(), artifact: None }
+    }
+
+    fn fetched(text: &str) -> Kept {
+        Kept { text: text.to_owned(), artifact: Some("registry.example.com/config@sha256:abc".to_owned()) }
+    }
+
+    fn down() -> Current {
+        Current::Missing(Trouble::Registry("down".into()))
+    }
+
+    fn in_force(settled: &Settled) -> Option<(&str, Origin)> {
+        settled.in_force.as_ref().map(|(config, origin)| (config.name.as_str(), *origin))
     }
 
     #[test]
     fn a_valid_document_is_in_force_and_remembered() {
-        let settled = settle(Some(&named("new")), Some(&named("old")));
-        assert_eq!(in_force(&settled), ("new", Origin::Current));
-        assert_eq!((settled.remember, settled.errors), (Some(named("new")), None));
+        for document in [here(&named("new")), fetched(&named("new"))] {
+            let settled = settle(Current::Found(document.clone()), Some(here(&named("old"))));
+            assert_eq!(in_force(&settled), Some(("new", Origin::Current)));
+            assert_eq!((settled.remember, settled.trouble), (Some(document), None));
+        }
     }
 
     #[test]
     fn an_invalid_document_never_replaces_the_last_good_one() {
-        let settled = settle(Some("kind: Nonsense"), Some(&named("old")));
-        assert_eq!(in_force(&settled), ("old", Origin::LastGood));
-        assert_eq!(settled.remember, Some(named("old")));
-        assert!(settled.errors.unwrap().to_string().contains("line 1: kind: must be"));
+        for document in [here("kind: Nonsense"), fetched("kind: Nonsense")] {
+            let settled = settle(Current::Found(document), Some(here(&named("old"))));
+            assert_eq!(in_force(&settled), Some(("old", Origin::LastGood)));
+            assert_eq!(settled.remember, Some(here(&named("old"))));
+            let trouble = settled.trouble.unwrap();
+            assert!(trouble.to_string().contains("line 1: kind: must be"), "{trouble}");
+            assert_eq!(trouble.reason(), "ConfigInvalid");
+        }
     }
 
     #[test]
     fn an_invalid_document_without_a_good_one_before_it_leaves_the_builtin_one() {
-        for remembered in [None, Some("also: nonsense")] {
-            let settled = settle(Some("{}"), remembered);
-            assert_eq!(in_force(&settled), ("builtin", Origin::Builtin));
-            assert!(settled.errors.is_some() && settled.remember.is_none());
+        for remembered in [None, Some(here("also: nonsense"))] {
+            let settled = settle(Current::Found(here("{}")), remembered);
+            assert_eq!(in_force(&settled), Some(("builtin", Origin::Builtin)));
+            assert!(settled.trouble.is_some() && settled.remember.is_none());
+        }
+    }
+
+    #[test]
+    fn a_registry_that_is_gone_leaves_the_last_good_one_in_force_and_remembered() {
+        let settled = settle(down(), Some(fetched(&named("old"))));
+        assert_eq!(in_force(&settled), Some(("old", Origin::LastGood)));
+        assert_eq!(settled.remember, Some(fetched(&named("old"))));
+        let trouble = settled.trouble.clone().unwrap();
+        assert_eq!(trouble.reason(), "ConfigUnavailable");
+        assert_eq!(settled.note(&trouble), "not used, the last-good one serves on: down");
+    }
+
+    #[test]
+    fn who_names_an_artifact_never_gets_the_builtin_one() {
+        for current in [down(), Current::Found(fetched("{}")), Current::Missing(Trouble::Source("?".into()))]
+        {
+            let settled = settle(current, None);
+            assert_eq!((in_force(&settled), &settled.remember), (None, &None));
+            assert!(settled.note(&settled.trouble.clone().unwrap()).contains("no other one serves"));
         }
     }
 
     #[test]
     fn no_document_means_the_builtin_one_and_nothing_is_remembered() {
-        let settled = settle(None, Some(&named("old")));
-        assert_eq!(in_force(&settled), ("builtin", Origin::Builtin));
-        assert_eq!((settled.remember, settled.errors), (None, None));
+        let settled = settle(Current::Nothing, Some(here(&named("old"))));
+        assert_eq!(in_force(&settled), Some(("builtin", Origin::Builtin)));
+        assert_eq!((settled.remember, settled.trouble), (None, None));
     }
 }

@@ -186,7 +186,7 @@ fn as_stored(mut workload: Workload) -> Workload {
 
 /// What the controller finds, in its own words.
 fn verdict(workload: &Workload, caches: &Caches, platform: &Platform, with_live: bool) -> Verdict {
-    let world = dereference(caches, workload, Timestamp::UNIX_EPOCH);
+    let world = dereference(caches, platform, workload, Timestamp::UNIX_EPOCH);
     match platform.decide(workload, validate(workload, &world)) {
         Ok(decision) => {
             let mut verdict = decided(&decision);

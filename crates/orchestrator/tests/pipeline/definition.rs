@@ -1,7 +1,7 @@
 //! Who defines a resource that is shared by id, and who has to agree.
 
-use api_types::Resource;
-use serde_json::json;
+use api_types::{PlatformPolicy, Resource};
+use serde_json::{Value, json};
 
 use crate::{
     sharing::{CLAIM, claim, edit_resource, give_up, owners, params, run, running, two_running},
@@ -120,6 +120,82 @@ async fn a_workload_that_was_never_valid_stands_in_nobodys_way() {
     settle(&[&first, &second]).await;
     assert_eq!(claim(&first).spec.workload_ref.name, "second");
     assert_eq!(second.condition("InputsValid"), "True/Succeeded");
+}
+
+/// A policy that forbids the image of the Workload `first` alone.
+fn against_first() -> Value {
+    json!({"allowedImages": ["registry.example.com/second"]})
+}
+
+/// Two Workloads that share a database and give it different params.
+fn disagreeing() -> (Stage, Stage) {
+    let first = Stage::with("shared.first.yaml");
+    let second = first.joined_by("shared.second.yaml");
+    edit_resource(&second, "db-two", |resource| resource.params = params(json!({"schema": "second"})));
+    (first, second)
+}
+
+#[tokio::test]
+async fn a_workload_that_a_policy_blocks_stands_in_nobodys_way() {
+    let (first, second) = disagreeing();
+    first.policy("images", &against_first());
+    settle(&[&first, &second]).await;
+    assert_eq!(first.condition("Ready"), "False/PolicyViolation");
+    assert_eq!(claim(&first).spec.workload_ref.name, "second");
+    assert_eq!(owners(&first), ["second"]);
+    first.provisioner_says(CLAIM, fixture("db.bound.yaml"));
+    run(&[&second, &first]).await;
+    assert_eq!(second.condition("Ready"), "True/Succeeded");
+    assert_eq!(settle(&[&first, &second]).await, 0);
+}
+
+#[tokio::test]
+async fn a_workload_with_a_wrong_annotation_stands_in_nobodys_way() {
+    let (first, second) = disagreeing();
+    first.edit(|workload| {
+        workload.metadata.annotations = Some([("score.dev/replica".to_owned(), "2".to_owned())].into());
+    });
+    settle(&[&first, &second]).await;
+    assert_eq!(first.condition("Ready"), "False/SpecInvalid");
+    assert_eq!(claim(&first).spec.workload_ref.name, "second");
+    assert_eq!(second.condition("InputsValid"), "True/Succeeded");
+}
+
+#[tokio::test]
+async fn an_elder_that_is_allowed_at_last_defines_and_what_runs_goes_on_running() {
+    let (first, second) = disagreeing();
+    first.policy("images", &against_first());
+    settle(&[&first, &second]).await;
+    first.provisioner_says(CLAIM, fixture("db.bound.yaml"));
+    run(&[&second, &first]).await;
+    let plan = second.plan();
+    first.server.remove::<PlatformPolicy>("", "images");
+    settle(&[&first, &second]).await;
+    assert_eq!(claim(&first).spec.workload_ref.name, "first");
+    assert_eq!(second.condition("InputsValid"), "False/SpecInvalid");
+    assert!(second.message("InputsValid").contains("of Workload `first`"));
+    assert_eq!((second.plan(), owners(&first)), (plan, vec!["first".to_owned(), "second".to_owned()]));
+}
+
+#[tokio::test]
+async fn who_is_blocked_after_it_defined_a_resource_goes_on_defining_it_as_it_was() {
+    let (first, second) = disagreeing();
+    edit_resource(&second, "db-two", |resource| resource.params = None);
+    settle(&[&first, &second]).await;
+    first.provisioner_says(CLAIM, fixture("db.bound.yaml"));
+    run(&[&first, &second]).await;
+    let before = claim(&first).spec;
+    first.policy("images", &against_first());
+    let third = first.joined_by("shared.third.yaml");
+    third.edit(|workload| {
+        workload.spec.containers.get_mut("main").unwrap().image = "registry.example.com/second:2".into();
+    });
+    run(&[&first, &second, &third]).await;
+    assert_eq!(first.condition("Ready"), "False/PolicyViolation");
+    assert_eq!(first.condition("RuntimeReady"), "Unknown/RuntimeSelecting");
+    assert_eq!(claim(&first).spec, before);
+    assert_eq!(owners(&first), ["first", "second", "third"]);
+    assert_eq!((second.condition("Ready"), third.condition("Ready")), running());
 }
 
 /// Two resources that two Workloads share, each of which one of them defines by what the other one defines.

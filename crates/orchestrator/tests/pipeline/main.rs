@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod absence;
+mod annotations;
+mod artifact;
 mod containers;
 mod definition;
 mod living;
+mod many;
 mod platform_living;
 mod platform_side;
 mod random;

@@ -19,8 +19,8 @@ use crate::{
     stage::{NAMESPACE, Stage, fixture},
 };
 
-const SYSTEM: &str = "score-system";
-const NAME: &str = "orchestrator-config";
+pub(crate) const SYSTEM: &str = "score-system";
+pub(crate) const NAME: &str = "orchestrator-config";
 
 /// Runs the controller as the process does, as long as the story goes.
 async fn during(server: &TestApiServer, story: impl Future<Output = ()>) {
@@ -54,13 +54,13 @@ fn write(server: &TestApiServer, document: &str) {
     server.modify(SYSTEM, NAME, |map: &mut ConfigMap| map.data = data);
 }
 
-fn last_good(server: &TestApiServer) -> Option<String> {
+pub(crate) fn last_good(server: &TestApiServer) -> Option<String> {
     let kept: ConfigMap = server.get(SYSTEM, "orchestrator-config-last-good")?;
     kept.data?.remove("config.yaml")
 }
 
 /// The backend that is asked, once what another one was asked is gone.
-fn backend(stage: &Stage) -> Option<String> {
+pub(crate) fn backend(stage: &Stage) -> Option<String> {
     stage.server.collect_garbage();
     stage.plan().map(|plan| plan.spec.backend_id)
 }
@@ -101,7 +101,7 @@ async fn the_configuration_is_followed_and_the_last_good_one_outlives_the_proces
     .await;
 }
 
-fn second() -> Workload {
+pub(crate) fn second() -> Workload {
     let mut workload: Workload = fixture("web.yaml");
     (workload.metadata.name, workload.metadata.uid) = (Some("second".into()), Some("uid-second".into()));
     workload

@@ -65,6 +65,11 @@ impl Stage {
         Self { now: created + SignedDuration::from_secs(seconds), ..self }
     }
 
+    /// The same stage so many seconds later.
+    pub(crate) fn later(self, seconds: i64) -> Self {
+        Self { now: self.now + SignedDuration::from_secs(seconds), ..self }
+    }
+
     /// The same stage with another configuration of the platform.
     pub(crate) fn configured(self, document: &str) -> Self {
         Self { config: Arc::new(document.parse().unwrap()), ..self }
@@ -78,26 +83,15 @@ impl Stage {
     /// As [`Self::pass`], and when the next one is due if nothing changes.
     pub(crate) async fn pass_until(&self) -> Result<(usize, Action), Error> {
         self.server.clear_requests();
-        let caches = Caches::new(
-            Cache::from_objects(self.server.list()),
-            Cache::from_objects(self.server.list()),
-            Cache::from_objects(self.server.list()),
-            Cache::from_objects(self.server.list()),
-        );
         let applier = Applier::new(self.server.client(), DEFINITION.name);
-        let orchestrator = Orchestrator::reading(caches, self.governance(), applier);
+        let orchestrator = Orchestrator::reading(caches(&self.server), self.governance(), applier);
         let action = orchestrator.reconcile(&self.workload(), self.now, &TraceMetadata::default()).await?;
         Ok((self.server.writes().len(), action))
     }
 
     /// The platform's part, as it is now.
     pub(crate) fn governance(&self) -> Governance {
-        let namespaces = self.server.list::<Namespace>().into_iter().map(|namespace| namespace.metadata);
-        Governance {
-            config: watch::channel(Some(self.config.clone())).1,
-            policies: Cache::from_objects(self.server.list()),
-            namespaces: Cache::from_objects(namespaces.map(PartialObjectMetaExt::into_response_partial)),
-        }
+        governance(&self.server, self.config.clone())
     }
 
     /// The platform team applies a policy.
@@ -177,6 +171,26 @@ impl Stage {
         self.server
             .modify(NAMESPACE, &self.name, |exposure: &mut WorkloadExposure| exposure.status = Some(status));
     }
+}
+
+/// The platform's part, as it is now on `server`.
+pub(crate) fn governance(server: &TestApiServer, config: Arc<Config>) -> Governance {
+    let namespaces = server.list::<Namespace>().into_iter().map(|namespace| namespace.metadata);
+    Governance::new(
+        watch::channel(Some(config)).1,
+        Cache::from_objects(server.list()),
+        Cache::from_objects(namespaces.map(PartialObjectMetaExt::into_response_partial)),
+    )
+}
+
+/// What the orchestrator knows of `server`, as a process that has just started does.
+pub(crate) fn caches(server: &TestApiServer) -> Caches {
+    Caches::new(
+        Cache::from_objects(server.list()),
+        Cache::from_objects(server.list()),
+        Cache::from_objects(server.list()),
+        Cache::from_objects(server.list()),
+    )
 }
 
 /// Passes of all these in turn, until none writes anything. Gives the number of writes.

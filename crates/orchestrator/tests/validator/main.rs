@@ -2,26 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+mod verdicts;
 
-use api_types::Workload;
+use std::{collections::BTreeMap, path::Path};
+
 use clap::Parser as _;
-use controller_kit::{Applier, Cache, testing::TestApiServer};
-use jiff::Timestamp;
-use k8s_controller::TraceMetadata;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::{api::ObjectMeta, core::PartialObjectMetaExt as _};
 use orchestrator::{
-    Args, Command, DEFINITION,
-    caches::Caches,
-    controller::Orchestrator,
-    governance::Governance,
+    Args, Command,
     validator::{Found, Report, check, validate},
 };
-use platform::config::BUILTIN;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use verdicts::Platform;
 
 /// The file of a test.
 fn path(name: &str) -> String {
@@ -178,43 +170,6 @@ fn report_on(workload: &Value) -> Report {
     check(None, &[], &[Found::new("w.yaml", workload.to_string())], &[], BTreeMap::new())
 }
 
-/// What the controller says in the status, on the same platform.
-async fn told_by_controller(workload: &Value) -> String {
-    let server = TestApiServer::new();
-    let mut workload: Workload = serde_json::from_value(workload.clone()).unwrap();
-    let metadata = &mut workload.metadata;
-    (metadata.namespace, metadata.uid, metadata.generation) =
-        (Some("default".into()), Some("u".into()), Some(1));
-    let workload: Workload = server.insert(workload);
-    let namespace = ObjectMeta { name: Some("default".into()), ..ObjectMeta::default() };
-    let governance = Governance {
-        config: watch::channel(Some(Arc::new(BUILTIN.parse().unwrap()))).1,
-        policies: Cache::from_objects([]),
-        namespaces: Cache::from_objects([namespace.into_response_partial::<Namespace>()]),
-    };
-    let none = || Cache::from_objects([]);
-    let caches = Caches::new(
-        Cache::from_objects(server.list()),
-        none(),
-        Cache::from_objects([]),
-        Cache::from_objects([]),
-    );
-    let orchestrator =
-        Orchestrator::reading(caches, governance, Applier::new(server.client(), DEFINITION.name));
-    orchestrator.reconcile(&workload, Timestamp::UNIX_EPOCH, &TraceMetadata::default()).await.unwrap();
-    let name = workload.metadata.name.unwrap();
-    let status = server.get::<Workload>("default", &name).unwrap().status.unwrap();
-    let message = |type_| {
-        let found = conditions::find(&status.conditions, type_).unwrap();
-        (found.status == "False").then(|| (found.reason.clone(), found.message.clone()))
-    };
-    match (message("InputsValid"), message("RuntimeReady")) {
-        (Some((_, message)), _) => message,
-        (None, Some((reason, message))) if reason == "RuntimeSelecting" => message,
-        _ => String::new(),
-    }
-}
-
 /// The API server writes the keys of maps in brackets.
 fn as_one(path: &str) -> String {
     path.replace(['[', '"'], ".").replace(']', "").replace("..", ".")
@@ -262,7 +217,7 @@ async fn the_verdict_on_every_invalid_workload_is_that_of_the_api_server_and_the
             wrong.push(format!("{}: {} and {:?} are not told: {all}", case.case, case.field, case.says));
         }
         if of_status {
-            let told = told_by_controller(&workload).await;
+            let told = Platform::builtin().told_by_controller(&workload).await;
             if told != all {
                 wrong.push(format!("{}: the controller says {told:?}, the validator {all:?}", case.case));
             }
@@ -288,6 +243,6 @@ async fn the_verdict_on_annotations_and_profiles_is_that_of_the_controller() {
         json_patch::merge(&mut workload["metadata"], &metadata);
         json_patch::merge(&mut workload["spec"], &spec);
         let validator = report_on(&workload).errors().collect::<Vec<_>>().join("; ");
-        assert_eq!(told_by_controller(&workload).await, validator);
+        assert_eq!(Platform::builtin().told_by_controller(&workload).await, validator);
     }
 }
