@@ -1,19 +1,37 @@
-//! Small random clusters and sets in which every rule plays a part.
+//! Random clusters and sets in which every rule plays a part.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Map, Value, json};
 
 use crate::support::World;
 
+/// At most how many there are.
+struct Size {
+    nodes: usize,
+    there: usize,
+    templates: usize,
+    members: usize,
+}
+
 /// A cluster of up to four nodes and a set of up to five pods; always the same for a seed.
 pub(crate) fn world(seed: u64) -> World {
+    of_size(seed, &Size { nodes: 4, there: 4, templates: 3, members: 5 })
+}
+
+/// A cluster of up to 20 nodes and a set of up to 80 pods.
+pub(crate) fn large_world(seed: u64) -> World {
+    of_size(seed, &Size { nodes: 20, there: 20, templates: 10, members: 80 })
+}
+
+fn of_size(seed: u64, size: &Size) -> World {
     let mut rng = StdRng::seed_from_u64(seed);
     let rng = &mut rng;
-    let nodes: Vec<_> = (0..rng.random_range(1..=4)).map(|number| node(rng, number)).collect();
+    let nodes: Vec<_> = (0..rng.random_range(1..=size.nodes)).map(|number| node(rng, number)).collect();
     let names: Vec<_> = nodes.iter().map(|node| node["name"].clone()).collect();
-    let pods: Vec<_> = (0..rng.random_range(0..=4)).map(|number| there(rng, number, &names)).collect();
-    let templates: Vec<_> = (0..rng.random_range(1..=3)).map(|_| template(rng)).collect();
-    let members: Vec<_> = (0..rng.random_range(1..=5))
+    let pods: Vec<_> =
+        (0..rng.random_range(0..=size.there)).map(|number| there(rng, number, &names)).collect();
+    let templates: Vec<_> = (0..rng.random_range(1..=size.templates)).map(|_| template(rng)).collect();
+    let members: Vec<_> = (0..rng.random_range(1..=size.members))
         .map(|number| {
             let mut member = templates.choose(rng).unwrap().clone();
             member["name"] = format!("member-{number}").into();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Node, Pod};
-use pod_planner::{Binding, Options, Plan, Strategy, judge};
+use pod_planner::{Binding, Effort, Options, Plan, Strategy, judge};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 use crate::{
@@ -100,7 +100,28 @@ fn no_plan_breaks_a_rule_and_where_all_fit_all_are_placed() {
         possible * 5 < WORLDS as usize * 4,
         "{possible} worlds in which all fit: the worlds are too easy"
     );
+    println!("{found} complete plans found of {possible} possible ones in {WORLDS} worlds");
     assert!(found * 100 >= possible * 99, "{found} of {possible} complete plans were found");
+}
+
+#[test]
+fn plans_of_larger_sets_break_no_rule_and_are_judged_right() {
+    let mut placed = 0;
+    for seed in 0..60 {
+        let world = generate::large_world(seed);
+        let plan = world.plan(&Options { effort: Effort(200_000), ..options(seed) });
+        check(&world, &plan, seed);
+        let assignment: BTreeMap<_, _> = plan
+            .placements
+            .iter()
+            .map(|placement| (placement.pod.uid.clone(), placement.node.clone()))
+            .collect();
+        let judgement =
+            judge(&world.cluster(), &world.members.iter().collect::<Vec<_>>(), &assignment, Strategy::Spread);
+        assert!(judgement.is_valid(), "seed {seed}: {:?}", judgement.problems);
+        placed += plan.placements.len();
+    }
+    assert!(placed > 500, "{placed}");
 }
 
 #[test]
