@@ -27,14 +27,13 @@ impl FromStr for Quantity {
     type Err = NotAQuantity;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unsigned = text.strip_prefix('+').unwrap_or(text);
-        let digits = unsigned.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(unsigned.len());
-        let (number, suffix) = unsigned.split_at(digits);
-        let thousandths = scale(suffix).and_then(|scale| multiply(number, scale));
-        let quantity = thousandths.map(|thousandths| Self { text: text.to_owned(), thousandths });
-        quantity.ok_or_else(|| NotAQuantity(text.to_owned()))
+        let whole = |fraction: Fraction| (fraction.0 % fraction.1 == 0).then_some(fraction.0 / fraction.1);
+        Self::read(text, whole)
     }
 }
+
+/// Thousandths, as dividend and divisor.
+struct Fraction(i128, i128);
 
 /// What a suffix multiplies by and divides by, in thousandths.
 fn scale(suffix: &str) -> Option<(i128, i128)> {
@@ -53,16 +52,15 @@ fn scale(suffix: &str) -> Option<(i128, i128)> {
     Some(if exponent < 0 { (1000, power) } else { (power.checked_mul(1000)?, 1) })
 }
 
-/// `number` (digits with at most one point) times `factor / divisor`; none if that is no whole number.
-fn multiply(number: &str, (factor, divisor): (i128, i128)) -> Option<i128> {
+/// `number` (digits with at most one point) times `factor / divisor`; none if there is no such number.
+fn multiply(number: &str, (factor, divisor): (i128, i128)) -> Option<Fraction> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = format!("{whole}{fraction}");
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }
     let divisor = 10_i128.pow(u32::try_from(fraction.len()).ok()?).checked_mul(divisor)?;
-    let product = digits.parse::<i128>().ok()?.checked_mul(factor)?;
-    (product % divisor == 0).then_some(product / divisor)
+    Some(Fraction(digits.parse::<i128>().ok()?.checked_mul(factor)?, divisor))
 }
 
 impl fmt::Display for Quantity {
@@ -105,6 +103,29 @@ impl Quantity {
     /// So many: bytes, for example.
     pub fn from_units(units: u64) -> Self {
         Self::of(i128::from(units) * 1000)
+    }
+
+    /// Like parsing, but what is finer than a thousandth is rounded up to the next one, as Kubernetes itself counts it when
+    /// it compares what pods ask for with what nodes have.
+    ///
+    /// # Errors
+    /// Text that is no quantity, or a negative one.
+    pub fn rounded_up(text: &str) -> Result<Self, NotAQuantity> {
+        Self::read(text, |fraction| Some(fraction.0.checked_add(fraction.1 - 1)? / fraction.1))
+    }
+
+    /// How many thousandths: of a core, of a byte. Never negative.
+    pub fn thousandths(&self) -> i128 {
+        self.thousandths
+    }
+
+    fn read(text: &str, whole: impl Fn(Fraction) -> Option<i128>) -> Result<Self, NotAQuantity> {
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        let digits = unsigned.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(unsigned.len());
+        let (number, suffix) = unsigned.split_at(digits);
+        let thousandths = scale(suffix).and_then(|scale| multiply(number, scale)).and_then(whole);
+        let quantity = thousandths.map(|thousandths| Self { text: text.to_owned(), thousandths });
+        quantity.ok_or_else(|| NotAQuantity(text.to_owned()))
     }
 
     fn of(thousandths: i128) -> Self {
@@ -187,6 +208,25 @@ mod tests {
         }
         assert_eq!(Quantity::from_thousandths(1500), of("1.5"));
         assert_eq!(Quantity::from_units(1024), of("1Ki"));
+    }
+
+    #[test]
+    fn what_is_finer_than_a_thousandth_is_rounded_up_where_that_is_asked_for() {
+        for (text, thousandths) in [
+            ("100u", 1),
+            ("1n", 1),
+            ("0.0001", 1),
+            ("1.0001", 1001),
+            ("1500m", 1500),
+            ("2", 2000),
+            ("0", 0),
+            ("0.0", 0),
+        ] {
+            assert_eq!(Quantity::rounded_up(text).unwrap().thousandths(), thousandths, "{text}");
+        }
+        for text in ["", "-1", "lots", "1e400"] {
+            assert_eq!(Quantity::rounded_up(text), Err(NotAQuantity(text.to_owned())));
+        }
     }
 
     #[test]
