@@ -44,8 +44,8 @@ deny: ## Checks licences, sources and known vulnerabilities of all dependencies 
 fmt: ## Formats the Rust code
 	cargo fmt --all
 
-crds: ## Generates crds/ from crates/api-types
-	UPDATE_CRDS=1 cargo test --locked --package api-types --test crds
+crds: ## Generates crds/ from crates/api-types and crates/podset-types
+	UPDATE_CRDS=1 cargo test --locked --package api-types --package podset-types --test crds
 
 images: ## Builds all images; with IMAGE_REGISTRY=… also pushes them there
 	@hack/demo/images.sh

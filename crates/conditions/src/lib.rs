@@ -1,4 +1,4 @@
-//! Rules for lists of [`Condition`]s (`meta/v1`), as every status of the `score.dev` kinds holds them.
+//! Rules for lists of [`Condition`]s (`meta/v1`), as every status of our kinds holds them.
 //!
 //! Pure: the time is given, so that the same input makes the same list, and a status that says nothing new is equal
 //! to the one before it. That is what lets a controller stay silent when nothing changes.
@@ -74,7 +74,8 @@ fn next(current: Option<&Condition>, desired: Desired, now: Timestamp) -> Condit
     }
 }
 
-fn whole_seconds(time: Timestamp) -> Timestamp {
+/// `time` as the API server stores it, so that it equals what is read back.
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
