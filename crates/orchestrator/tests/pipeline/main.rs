@@ -8,6 +8,7 @@ mod definition;
 mod living;
 mod platform_living;
 mod platform_side;
+mod protection;
 mod random;
 mod sharing;
 mod stage;
