@@ -28,6 +28,7 @@ use crate::{ClaimPhase, OpenObject, Service, WorkloadRef, json};
     printcolumn(name = "Class", type_ = "string", json_path = ".spec.class"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
+    printcolumn(name = "Users", type_ = "string", json_path = r".metadata.labels.score\.dev/users"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Provisioner", type_ = "string", json_path = ".spec.provisioner", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1)

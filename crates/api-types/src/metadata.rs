@@ -25,6 +25,13 @@ pub const ANNOTATION_ASKED_AT: &str = "score.dev/asked-at";
 /// Digest of the configuration that a controller last applied to the object.
 pub const ANNOTATION_APPLIED: &str = "score.dev/applied-hash";
 
+/// On a claim: how many Workloads own it.
+pub const LABEL_USERS: &str = "score.dev/users";
+/// On a claim: `true` if its policy were `Delete`, and the platform keeps what was made for it until it is released.
+pub const LABEL_PROTECTED: &str = "score.dev/protected";
+/// On a claim that is protected: `true` releases it, by whoever may write claims.
+pub const ANNOTATION_RELEASE: &str = "score.dev/release";
+
 /// The labels of an object that `managed_by` makes for `workload`.
 ///
 /// Every value is a valid label value as long as `workload` is a Score name (at most 63 characters).

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{
     ClaimPhase, ClaimSummary, OpenObject, Output, ResourceClaim, ResourceClaimSpec, Workload, WorkloadRef,
-    metadata,
+    metadata::{self, ANNOTATION_RELEASE, LABEL_PROTECTED, LABEL_USERS},
 };
 use controller_kit::owner_reference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -76,8 +76,8 @@ impl Asked<'_> {
         let name = self.resource.claim_name(&self.valid.name, self.key);
         let live = world.claims.get(&name).map(Arc::as_ref);
         let Some(shared) = self.resource.id.as_ref().and_then(|_| world.shared.get(&name)) else {
-            return match self.spec(outputs).and_then(|spec| self.against(live, &spec).map(|()| spec)) {
-                Ok(spec) => self.claimed(self.own_claim(name, spec), live, world),
+            return match self.spec(outputs, live).and_then(|spec| self.against(live, &spec).map(|()| spec)) {
+                Ok(spec) => self.claimed(self.protected(self.own_claim(name, spec), live), live, world),
                 Err(summary) => Dependency::without_claim(summary),
             };
         };
@@ -85,7 +85,8 @@ impl Asked<'_> {
             Some(definition) if self.defines(&definition) => self.defined(shared, world, outputs),
             definition => {
                 // What cannot be provided at all cannot be for whoever defines it either.
-                let hopeless = self.spec(outputs).err().filter(|found| found.phase == ClaimPhase::Failed);
+                let hopeless =
+                    self.spec(outputs, live).err().filter(|found| found.phase == ClaimPhase::Failed);
                 hopeless.map_or_else(|| self.used(shared, definition, world), Dependency::without_claim)
             }
         }
@@ -99,11 +100,14 @@ impl Asked<'_> {
     fn defined(&self, shared: &Shared, world: &World, outputs: &Outputs) -> Dependency {
         let live = shared.claim.as_deref();
         let spec = self
-            .spec(outputs)
+            .spec(outputs, live)
             .map(|spec| ResourceClaimSpec { metadata: shared.metadata(), ..spec })
             .and_then(|spec| self.against(live, &spec).map(|()| spec));
         match spec {
-            Ok(spec) => self.claimed(shared_claim(shared, &self.valid.namespace, spec), live, world),
+            Ok(spec) => {
+                let claim = shared_claim(shared, &self.valid.namespace, spec);
+                self.claimed(self.protected(claim, live), live, world)
+            }
             // Others may use it as it is, so it is kept for them.
             Err(summary) => Dependency { claim: kept(shared), ..Dependency::without_claim(summary) },
         }
@@ -132,7 +136,11 @@ impl Asked<'_> {
             && spec.class == resource.class.as_str()
     }
 
-    fn spec(&self, outputs: &Outputs) -> Result<ResourceClaimSpec, ClaimSummary> {
+    fn spec(
+        &self,
+        outputs: &Outputs,
+        live: Option<&ResourceClaim>,
+    ) -> Result<ResourceClaimSpec, ClaimSummary> {
         let key = self.key.as_str();
         let (type_, class) = (self.resource.type_.to_string(), self.resource.class.to_string());
         let provided = match self.provided {
@@ -165,7 +173,7 @@ impl Asked<'_> {
             service: self.valid.service(),
             provisioner: provisioner.name.to_string(),
             parameters: Some(found.parameters.clone()).filter(|parameters| !parameters.is_empty()),
-            deprovision_policy: provided.deprovision_policy,
+            deprovision_policy: provided.policy(live.is_some_and(is_released)),
         })
     }
 
@@ -198,11 +206,23 @@ impl Asked<'_> {
         claim(name, self.valid.namespace.clone(), spec, vec![owner_reference(self.workload)])
     }
 
+    /// The claim, which says so if it is kept for the platform's sake alone.
+    fn protected(&self, mut claim: ResourceClaim, live: Option<&ResourceClaim>) -> ResourceClaim {
+        let is_protected = matches!(self.provided, Some(Ok(provided)) if provided.is_protected());
+        if is_protected && !live.is_some_and(is_released) {
+            claim.labels_mut().insert(LABEL_PROTECTED.to_owned(), "true".to_owned());
+        }
+        claim
+    }
+
     fn claimed(&self, claim: ResourceClaim, live: Option<&ResourceClaim>, world: &World) -> Dependency {
         let key = self.key.as_str();
         // An answer to other params than those of now does not count.
         let answered = live.filter(|live| live.spec == claim.spec);
         let summary = match answered {
+            Some(live) if claim.labels().contains_key(LABEL_PROTECTED) => {
+                with_protection(status::summary_of(key, live, world.now))
+            }
             Some(live) => status::summary_of(key, live, world.now),
             None => {
                 status::waiting(key, format!("waiting for `{}`, which provides it.", claim.spec.provisioner))
@@ -229,6 +249,25 @@ impl Dependency {
             answer.map(|status| (status.outputs.clone(), status.outputs_revision.clone())).unzip();
         Self { claim, summary, outputs, revision: revision.flatten() }
     }
+}
+
+/// Whether the platform lets the policy of a protected claim take its course.
+fn is_released(claim: &ResourceClaim) -> bool {
+    claim.annotations().get(ANNOTATION_RELEASE).is_some_and(|value| value == "true")
+}
+
+/// Told before it matters: when the Workload is gone, there is no status to tell it in.
+fn with_protection(summary: ClaimSummary) -> ClaimSummary {
+    const PROTECTED: &str = "it is protected: what it holds is kept when nothing uses it any more, and only your platform \
+                             team can have it deleted";
+    if summary.phase != ClaimPhase::Bound {
+        return summary;
+    }
+    let message = match summary.message.as_deref().filter(|message| !message.is_empty()) {
+        Some(message) => format!("{}; {PROTECTED}", message.trim_end_matches('.')),
+        None => PROTECTED.to_owned(),
+    };
+    ClaimSummary { message: Some(message), ..summary }
 }
 
 /// What the Workload sets lies on top of what the platform sets for those who do not.
@@ -265,7 +304,10 @@ pub fn kept_by(workload: &Workload, world: &World) -> Vec<ResourceClaim> {
 fn kept(shared: &Shared) -> Option<ResourceClaim> {
     let live = shared.claim.as_ref()?;
     let is_shared = live.spec.id.is_some() && live.metadata.deletion_timestamp.is_none();
-    is_shared.then(|| shared_claim(shared, &live.namespace().unwrap_or_default(), live.spec.clone()))
+    let mut claim = shared_claim(shared, &live.namespace().unwrap_or_default(), live.spec.clone());
+    let protected = live.labels().get_key_value(LABEL_PROTECTED);
+    claim.labels_mut().extend(protected.map(|(key, value)| (key.clone(), value.clone())));
+    is_shared.then_some(claim)
 }
 
 fn shared_claim(shared: &Shared, namespace: &str, spec: ResourceClaimSpec) -> ResourceClaim {
@@ -278,10 +320,12 @@ fn claim(
     spec: ResourceClaimSpec,
     owners: Vec<OwnerReference>,
 ) -> ResourceClaim {
+    let users = (LABEL_USERS.to_owned(), owners.len().to_string());
+    let labels = metadata::labels(&spec.workload_ref.name, DEFINITION.name);
     let metadata = ObjectMeta {
         name: Some(name),
         namespace: Some(namespace),
-        labels: Some(metadata::labels(&spec.workload_ref.name, DEFINITION.name)),
+        labels: Some(labels.into_iter().chain([users]).collect()),
         owner_references: Some(owners),
         ..ObjectMeta::default()
     };

@@ -125,6 +125,8 @@ pub struct Class {
     pub features: BTreeSet<Feature>,
     /// Where it is provided.
     pub regions: BTreeSet<Region>,
+    /// Whether nothing of it is deleted that the platform has not released.
+    pub is_protected: bool,
 }
 
 /// What Workloads get that ask for no profile.

@@ -40,8 +40,20 @@ pub struct Decision<'a> {
 pub struct Provided<'a> {
     /// Who, as what, and why no other.
     pub provision: Provision<'a>,
-    /// What becomes of it when nothing uses it any more.
+    /// What becomes of it when nothing uses it any more, unless it is protected.
     pub deprovision_policy: DeprovisionPolicy,
+}
+
+impl Provided<'_> {
+    /// Whether it is deleted only once the platform has released it; until then it is retained.
+    pub fn is_protected(&self) -> bool {
+        self.provision.class.is_protected && self.deprovision_policy == DeprovisionPolicy::Delete
+    }
+
+    /// What becomes of it when nothing uses it any more, if the platform has released it, or has not.
+    pub fn policy(&self, is_released: bool) -> DeprovisionPolicy {
+        if self.is_protected() && !is_released { DeprovisionPolicy::Retain } else { self.deprovision_policy }
+    }
 }
 
 /// Why a Workload is not rolled out as it is.

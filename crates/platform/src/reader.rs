@@ -72,6 +72,11 @@ impl<'a> Node<'a> {
         self.expect(self.value.as_i64(), "a whole number", errors)
     }
 
+    /// `true` or `false`.
+    pub(crate) fn boolean(&self, errors: &mut Errors) -> Option<bool> {
+        self.expect(self.value.as_bool(), "`true` or `false`", errors)
+    }
+
     /// A map with any keys.
     pub(crate) fn object(&self, errors: &mut Errors) -> Option<OpenObject> {
         self.expect(self.value.as_object(), "a map", errors).cloned().map(OpenObject)

@@ -10,23 +10,10 @@ use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{PersistentVolumeClaim, Secret, Service},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
 use world::World;
 
 /// More than a pass ever makes, so that the last rounds are undisturbed.
 const WRITES: usize = 7;
-
-/// Lets the write with this number (from 0) go wrong.
-fn disturb(world: &World, number: usize, fault: Fault) {
-    let count = Arc::new(AtomicUsize::new(0));
-    let matcher = move |request: &controller_kit::testing::Recorded| {
-        request.is_write() && count.fetch_add(1, Ordering::Relaxed) == number
-    };
-    world.server.inject(matcher, fault);
-}
 
 /// Exactly one of everything, all of one claim.
 fn assert_complete(world: &World, uid: &str, owned: usize) {
@@ -53,7 +40,7 @@ async fn a_creation_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
         for fault in [Fault::Refused(503), Fault::AnswerLost] {
             for dies in [true, false] {
                 let world = World::new(DeprovisionPolicy::Delete);
-                disturb(&world, number, fault);
+                world.server.disturb(number, fault);
                 let failed = world.pass().await.is_err();
                 assert_eq!(failed, number < 5, "write {number}");
                 let password = world.secret().map(|_| world.password());
@@ -81,7 +68,7 @@ async fn an_adoption_that_is_cut_off_anywhere_keeps_data_and_credentials() {
                     (world.password(), world.server.list::<PersistentVolumeClaim>()[0].clone());
                 world.recreate_claim(policy);
                 let world = world.restart();
-                disturb(&world, number, fault);
+                world.server.disturb(number, fault);
                 let _ = world.pass().await;
 
                 let world = world.restart().until_bound().await;

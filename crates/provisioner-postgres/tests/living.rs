@@ -5,24 +5,12 @@
 mod estate;
 mod postgres;
 
-use std::time::Duration;
-
 use api_types::DeprovisionPolicy;
 use clap::Parser as _;
+use controller_kit::testing::until;
 use estate::{Estate, PLATFORM, class, server};
 use kube::ResourceExt as _;
 use provisioner_postgres::{Args, NAME, start};
-
-/// Gives way to the controller until `is_so`.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let patient = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    // Only for a test that fails: one that succeeds never waits for a clock.
-    assert!(tokio::time::timeout(Duration::from_secs(60), patient).await.is_ok(), "never: {what}");
-}
 
 #[tokio::test]
 async fn a_claim_that_is_deleted_takes_its_database_with_it() {

@@ -56,13 +56,7 @@ async fn wherever_a_creation_was_cut_off_it_ends_as_if_it_had_not_been() {
         for fault in [Fault::Refused(503), Fault::AnswerLost] {
             let name = format!("db-{number}-{fault:?}").to_lowercase().replace(['(', ')'], "");
             estate.set_claim(&name, &name, Delete, &class(&server));
-            let count = std::sync::atomic::AtomicUsize::new(0);
-            estate.api.inject(
-                move |request| {
-                    request.is_write() && count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == number
-                },
-                fault,
-            );
+            estate.api.disturb(number, fault);
             let _ = estate.process().pass(&name).await;
             estate.api.heal();
             let password = estate.secret(&name).map(|_| estate.credential(&name, "password"));

@@ -4,11 +4,6 @@
 
 mod world;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
 use api_types::{ClaimPhase, DeprovisionPolicy, ResourceClaim};
 use controller_kit::testing::Fault;
 use k8s_openapi::api::{
@@ -24,15 +19,6 @@ const WRITES: usize = 8;
 
 const ALL_FAULTS: [Fault; 2] = [Fault::Refused(503), Fault::AnswerLost];
 
-/// Lets the write with this number (from 0) go wrong.
-fn disturb(world: &World, number: usize, fault: Fault) {
-    let count = Arc::new(AtomicUsize::new(0));
-    let matcher = move |request: &controller_kit::testing::Recorded| {
-        request.is_write() && count.fetch_add(1, Ordering::Relaxed) == number
-    };
-    world.server.inject(matcher, fault);
-}
-
 fn assert_complete(world: &World, uid: &str, owned: usize) {
     assert_eq!(world.server.list::<Secret>().len(), 2);
     assert_eq!(world.server.list::<Service>().len(), 1);
@@ -46,7 +32,7 @@ async fn a_creation_that_is_cut_off_anywhere_ends_as_if_it_had_not_been() {
     for number in 0..WRITES {
         for fault in ALL_FAULTS {
             let world = World::new();
-            disturb(&world, number, fault);
+            world.server.disturb(number, fault);
             assert_eq!(world.pass().await.is_err(), number < 5, "write {number}");
             let password = world.secret(RECORD, "password");
             let world = world.until_bound().await;
@@ -71,7 +57,7 @@ async fn an_adoption_that_is_cut_off_anywhere_keeps_the_generated_values() {
                 let password = world.secret(CLAIM, "password");
                 world.recreate_claim(policy);
                 let world = world.restart();
-                disturb(&world, number, fault);
+                world.server.disturb(number, fault);
                 let _ = world.pass().await;
                 let world = world.until_bound().await;
                 assert_complete(
@@ -123,7 +109,7 @@ async fn nothing_is_forgotten_that_was_to_be_removed() {
                 );
             });
             let world = world.restart();
-            disturb(&world, number, fault);
+            world.server.disturb(number, fault);
             let _ = world.pass().await;
             // Before it is tried again the template changes once more.
             world.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| {

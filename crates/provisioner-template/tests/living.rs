@@ -4,28 +4,15 @@
 
 mod world;
 
-use std::time::Duration;
-
 use api_types::{ClaimPhase, ResourceClaim};
 use clap::Parser as _;
-use controller_kit::testing::TestApiServer;
+use controller_kit::testing::{TestApiServer, until};
 use k8s_openapi::api::{
     apps::v1::StatefulSet,
     core::v1::{Secret, Service},
 };
 use provisioner_template::{Args, NAME, start};
 use world::{CLAIM, NAMESPACE, World, edit};
-
-/// Gives way to the controller until `is_so`.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let patient = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    // Only for a test that fails: one that succeeds never waits for a clock.
-    assert!(tokio::time::timeout(Duration::from_secs(60), patient).await.is_ok(), "never: {what}");
-}
 
 fn phase(server: &TestApiServer) -> Option<ClaimPhase> {
     server.get::<ResourceClaim>(NAMESPACE, CLAIM)?.status.map(|status| status.phase)

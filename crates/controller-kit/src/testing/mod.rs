@@ -15,6 +15,7 @@ mod request;
 mod selector;
 mod server;
 mod store;
+mod until;
 mod verbs;
 
-pub use self::{fault::Fault, request::Recorded, server::TestApiServer};
+pub use self::{fault::Fault, request::Recorded, server::TestApiServer, until::until};

@@ -1,6 +1,9 @@
 //! The server as a test sees it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use http::{Request, Response};
 use kube::{Client, Resource, client::Body};
@@ -147,6 +150,21 @@ impl TestApiServer {
     /// Lets the next request that `matcher` accepts go wrong.
     pub fn inject(&self, matcher: impl Fn(&Recorded) -> bool + Send + 'static, fault: Fault) {
         self.lock().faults.add(Box::new(matcher), fault);
+    }
+
+    /// Method and plural of each write since the requests were last cleared: `PATCH statefulsets`.
+    pub fn written(&self) -> Vec<String> {
+        let plural =
+            |write: &Recorded| ApiPath::parse(&write.path).map(|path| path.plural).unwrap_or_default();
+        self.writes().iter().map(|write| format!("{} {}", write.method, plural(write))).collect()
+    }
+
+    /// Lets the write with this number, counted from 0, go wrong.
+    pub fn disturb(&self, number: usize, fault: Fault) {
+        let count = AtomicUsize::new(0);
+        let matcher =
+            move |request: &Recorded| request.is_write() && count.fetch_add(1, Ordering::Relaxed) == number;
+        self.inject(matcher, fault);
     }
 
     /// Lets `writes` more writes succeed and refuses all that follow, until [`Self::heal`].

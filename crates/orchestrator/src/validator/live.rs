@@ -1,6 +1,7 @@
 //! What a new version of a Workload does to the resources that are there.
 
-use api_types::{DeprovisionPolicy, ResourceClaim, Workload};
+use api_types::{DeprovisionPolicy, ResourceClaim, Workload, metadata::LABEL_PROTECTED};
+use kube::ResourceExt as _;
 use platform::decide::Decision;
 use serde_json::Value;
 
@@ -88,6 +89,10 @@ fn change(live: &ResourceClaim, wanted: &ResourceClaim) -> String {
 fn end(claim: &ResourceClaim) -> String {
     let end = match claim.spec.deprovision_policy {
         DeprovisionPolicy::Delete => "will be deleted with its data",
+        DeprovisionPolicy::Retain if claim.labels().contains_key(LABEL_PROTECTED) => {
+            "is protected, so it will be released, and kept for who asks for it again under this key: to have it deleted \
+             instead, your platform team sets the annotation score.dev/release=true on its claim first"
+        }
         DeprovisionPolicy::Retain => "will be released, and kept for who asks for it again under this key",
         DeprovisionPolicy::Orphan => "will be orphaned: it stays, and nobody looks after it",
     };

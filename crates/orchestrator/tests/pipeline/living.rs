@@ -1,9 +1,9 @@
 //! The whole controller, with its watches: who is looked at when something changes.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use api_types::Workload;
-use controller_kit::testing::TestApiServer;
+use controller_kit::testing::{TestApiServer, until};
 use orchestrator::{
     DEFINITION,
     controller::{Orchestrator, controller},
@@ -15,17 +15,6 @@ use crate::{
     sharing::{CLAIM, give_up},
     stage::{NAMESPACE, Stage, fixture},
 };
-
-/// Gives way to the controller until `is_so`.
-pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let patient = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    // Only for a test that fails: one that succeeds never waits for a clock.
-    assert!(tokio::time::timeout(Duration::from_secs(60), patient).await.is_ok(), "never: {what}");
-}
 
 fn is_ready(stage: &Stage) -> bool {
     let workload = stage.workload();

@@ -11,6 +11,7 @@ mod living;
 mod many;
 mod platform_living;
 mod platform_side;
+mod protection;
 mod random;
 mod sharing;
 mod stage;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use api_types::{PlatformPolicy, Workload};
 use clap::Parser as _;
-use controller_kit::{Kit, testing::TestApiServer};
+use controller_kit::{
+    Kit,
+    testing::{TestApiServer, until},
+};
 use k8s_openapi::api::{
     core::v1::{ConfigMap, Namespace},
     events::v1::Event,
@@ -14,7 +17,7 @@ use orchestrator::{Args, DEFINITION};
 use serde_json::json;
 
 use crate::{
-    living::{is_planned, until},
+    living::is_planned,
     platform_side::CONFIG,
     stage::{NAMESPACE, Stage, fixture},
 };

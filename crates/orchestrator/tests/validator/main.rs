@@ -70,7 +70,10 @@ fn it_is_told_what_becomes_of_each_resource_that_is_there() {
             "resources": {"same": postgres, "other": postgres, "more": postgres, "renamed": postgres},
         },
     });
+    let mut protected = claim("safe", "postgres", "Retain", Value::Null);
+    protected["metadata"]["labels"] = json!({"score.dev/protected": "true"});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        protected,
         claim("same", "postgres", "Delete", Value::Null),
         claim("more", "postgres", "Retain", json!({"size": 1})),
         claim("renamed", "redis", "Delete", Value::Null),
@@ -89,6 +92,7 @@ fn it_is_told_what_becomes_of_each_resource_that_is_there() {
         "resource `gone`: will be deleted with its data, once this version runs",
         "resource `kept`: will be released",
         "resource `left`: will be orphaned",
+        "resource `safe`: is protected, so it will be released, and kept",
     ] {
         assert!(printed.contains(expected), "{expected} is not in:\n{printed}");
     }

@@ -112,7 +112,9 @@ fn class(node: &Node<'_>, config: &OpenObject, errors: &mut Errors) -> Option<(R
         let description = backends::text(fields.optional("description"), errors);
         let parameters = fields.optional("parameters").and_then(|parameters| parameters.object(errors));
         let parameters = merged(config.clone(), parameters.unwrap_or_default());
-        let mut class = Class { description, parameters, ..Class::default() };
+        let protect = fields.optional("protect").and_then(|protect| protect.boolean(errors));
+        let is_protected = protect.unwrap_or_default();
+        let mut class = Class { description, parameters, is_protected, ..Class::default() };
         if let Some(constraints) = fields.optional("constraints") {
             constraints.fields(errors, |fields, errors| {
                 class.selectors = backends::selectors(fields, errors);

@@ -4,7 +4,7 @@ use api_types::{DeprovisionPolicy, Workload};
 use platform::policy::Policies;
 use serde_json::{Value, json};
 
-use crate::support::{assert_lines, decided, full, policies, refusals, workload};
+use crate::support::{assert_lines, config, decided, full, policies, refusals, workload};
 
 fn needing(resource: &Value) -> Workload {
     workload(&json!({}), &json!({"resources": {"db": resource}}))
@@ -106,6 +106,35 @@ fn what_becomes_of_a_resource_is_said_by_the_policy_then_the_configuration_then_
     assert_eq!(policy("db", &orphan), DeprovisionPolicy::Orphan);
     assert_eq!(policy("db", &Policies::default()), DeprovisionPolicy::Retain);
     assert_eq!(policy("cache", &Policies::default()), DeprovisionPolicy::Retain);
+}
+
+#[test]
+fn a_protected_class_retains_what_would_be_deleted_until_it_is_released() {
+    let offering = |protect: bool, policy: &str| {
+        config(&json!({
+            "profiles": [{"name": "web", "backends": [
+                {"backendId": "b", "runtimeClass": "r", "template": {"kind": "manifests"}},
+            ]}],
+            "provisioners": [{"type": "postgres", "provisioner": "p", "deprovisionPolicy": policy,
+                              "classes": [{"name": "default", "protect": protect}]}],
+        }))
+    };
+    let needing = needing(&json!({"type": "postgres"}));
+    for (protect, policy, kept, released) in [
+        (true, "Delete", DeprovisionPolicy::Retain, DeprovisionPolicy::Delete),
+        (true, "Orphan", DeprovisionPolicy::Orphan, DeprovisionPolicy::Orphan),
+        (false, "Delete", DeprovisionPolicy::Delete, DeprovisionPolicy::Delete),
+    ] {
+        let config = offering(protect, policy);
+        let decision = decided(&needing, &config, &Policies::default()).unwrap();
+        let provided = decision.resources["db"].as_ref().unwrap();
+        assert_eq!((provided.policy(false), provided.policy(true)), (kept, released), "{protect}, {policy}");
+    }
+    // A policy of the platform for some namespaces goes before the configuration, and not before its protection.
+    let config = offering(true, "Retain");
+    let deleting = policies(&[("dev", json!({"defaults": {"deprovisionPolicy": "Delete"}}))]);
+    let decision = decided(&needing, &config, &deleting).unwrap();
+    assert!(decision.resources["db"].as_ref().unwrap().is_protected());
 }
 
 #[test]

@@ -141,11 +141,7 @@ impl World {
 
     /// `plural` of every write since the requests were last cleared.
     pub fn written(&self) -> Vec<String> {
-        let name = |path: &str| {
-            let parts: Vec<_> = path.split('/').collect();
-            parts.into_iter().skip_while(|part| *part != NAMESPACE).nth(1).unwrap_or_default().to_owned()
-        };
-        self.server.writes().iter().map(|write| format!("{} {}", write.method, name(&write.path))).collect()
+        self.server.written()
     }
 
     /// The claim is deleted and made again: another uid, the same name.
