@@ -3,4 +3,7 @@
 {{- range .Values.kinds }}
 - --allowed-kind={{ .apiVersion }}/{{ .kind }}
 {{- end }}
+{{- range .Values.externalApi.origins }}
+- --allowed-origin={{ . }}
+{{- end }}
 {{- end }}

@@ -1,6 +1,6 @@
 //! What a claim is told, and when to look again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use api_types::{ClaimPhase, Output, Reason};
 
@@ -35,6 +35,8 @@ pub enum Retry {
     Soon,
     /// In a moment: others come first.
     Busy,
+    /// When this time is over, and not before: whoever is asked has said so.
+    After(Duration),
     /// Every few minutes: what was made lies where no watch looks.
     Checked,
     /// Now and then: somebody has to do something where no watch looks.

@@ -27,7 +27,7 @@ impl Retries {
     /// The pause before the next look at the claim with `uid`; none if a watch will tell.
     pub fn pause(&self, uid: &str, retry: Retry) -> Option<Duration> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !matches!(retry, Retry::Soon | Retry::Busy) {
+        if !matches!(retry, Retry::Soon | Retry::Busy | Retry::After(_)) {
             attempts.remove(uid);
         }
         match retry {
@@ -35,6 +35,7 @@ impl Retries {
             Retry::Rarely => Some(jittered(RARELY, rand::random())),
             Retry::Checked => Some(jittered(CHECKED, rand::random())),
             Retry::Busy => Some(jittered(BUSY, rand::random())),
+            Retry::After(pause) => Some(pause + jittered(pause / 2, rand::random())),
             Retry::Soon => {
                 attempts.retain(|_, (_, last)| last.elapsed() < FORGOTTEN);
                 let (attempt, last) = attempts.entry(uid.to_owned()).or_insert((0, Instant::now()));
@@ -94,6 +95,16 @@ mod tests {
         }
         assert!(retries.pause("one", Retry::Busy).unwrap() <= Duration::from_secs(1));
         assert!(retries.pause("one", Retry::Soon).unwrap() >= Duration::from_secs(15));
+    }
+
+    #[test]
+    fn nobody_comes_back_before_the_time_that_was_asked_for_or_much_later() {
+        let retries = Retries::default();
+        let pause = Duration::from_secs(40);
+        for _ in 0..20 {
+            let pause = retries.pause("one", Retry::After(pause)).unwrap();
+            assert!((40..=60).contains(&pause.as_secs()), "{pause:?}");
+        }
     }
 
     #[test]

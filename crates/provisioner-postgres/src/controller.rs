@@ -25,7 +25,7 @@ use crate::{
     health,
     names::Names,
     probe::{Login, PostgresLogin, is_due},
-    server::{self, Limits, OnServer},
+    server::{self, FINALIZER, Limits, OnServer},
     settings::Defaults,
     validate::{Database, validate},
 };
@@ -199,7 +199,7 @@ pub async fn start(kit: Kit, args: Args) {
     let ours = watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={NAME}"));
     let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
     let (departures, leaving) = mpsc::unbounded();
-    let claim_events = claim_events.inspect(move |event| tell(event, &departures));
+    let claim_events = claim_events.inspect(move |event| FINALIZER.tell(event, &departures));
     let (volumes, volume_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (services, service_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (databases, database_events) = kit.watch(kit.api(), ours.clone(), |_| ());
@@ -231,16 +231,6 @@ pub async fn start(kit: Kit, args: Args) {
         kit.run_departures(&claims, leaving, depart),
     );
     tokio::join!(living, departing);
-}
-
-/// Passes on what is told of claims that are being deleted and are held.
-fn tell(event: &Result<ResourceClaim, watcher::Error>, departures: &mpsc::UnboundedSender<ResourceClaim>) {
-    let leaves =
-        |claim: &&ResourceClaim| claim.metadata.deletion_timestamp.is_some() && server::is_held(claim);
-    if let Some(claim) = event.as_ref().ok().filter(leaves) {
-        // Nobody listens any more when the process stops.
-        let _ = departures.unbounded_send(claim.clone());
-    }
 }
 
 /// The claim that an object was made for. Retained objects have no owner, so the mark is an annotation.

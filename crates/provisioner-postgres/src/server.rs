@@ -12,7 +12,6 @@ mod connect;
 mod decide;
 mod deprovision;
 mod failure;
-mod finalizer;
 mod judge;
 mod keep;
 mod leave;
@@ -32,7 +31,10 @@ use controller_kit::{Applier, Cache};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt as _};
-use provisioner_kit::{Answer, Claim, Incomplete, Marks, Retry, UpdateStatusError, status, update_status};
+use provisioner_kit::{
+    Answer, Claim, Finalizer, FinalizerError, Incomplete, Marks, Retry, SecretError, Secrets,
+    UpdateStatusError, status, update_status,
+};
 
 use self::{
     connect::{Server, Servers},
@@ -45,16 +47,14 @@ use self::{
 };
 use crate::{NAME, names::Names};
 
-pub use self::{
-    connect::Limits,
-    finalizer::{FINALIZER, is_held},
-    record::is_of_server,
-};
+pub use self::{connect::Limits, record::is_of_server};
+
+/// Stands on a claim whose database on a server is to be dropped with it.
+pub const FINALIZER: Finalizer = Finalizer { name: "score.dev/postgres", manager: NAME };
 
 /// Whether this module answers `claim`.
 pub fn concerns(claim: &ResourceClaim) -> bool {
-    let leaves = claim.metadata.deletion_timestamp.is_some() && is_held(claim);
-    leaves || is_server(claim.spec.parameters.as_ref().map(|parameters| &parameters.0))
+    FINALIZER.holds(claim) || is_server(claim.spec.parameters.as_ref().map(|parameters| &parameters.0))
 }
 
 /// Provides databases on servers.
@@ -64,6 +64,7 @@ pub struct OnServer {
     claims: Cache<ResourceClaim>,
     /// Where the platform's Secrets lie.
     namespace: String,
+    secrets: Secrets,
     servers: Servers,
 }
 
@@ -75,10 +76,10 @@ pub enum Error {
     Claim(#[from] Incomplete),
     /// A Secret could not be read or written.
     #[error(transparent)]
-    Secrets(#[from] secrets::Error),
+    Secrets(#[from] SecretError),
     /// The finalizer could not be written.
     #[error(transparent)]
-    Finalizer(#[from] finalizer::Error),
+    Finalizer(#[from] FinalizerError),
     /// The answer could not be written.
     #[error(transparent)]
     UpdateStatus(#[from] UpdateStatusError),
@@ -127,7 +128,8 @@ impl OnServer {
         namespace: String,
         limits: Limits,
     ) -> Self {
-        Self { client, applier, claims, namespace, servers: Servers::new(limits) }
+        let secrets = Secrets::new(client.clone(), NAME);
+        Self { client, applier, claims, namespace, secrets, servers: Servers::new(limits) }
     }
 
     /// Makes what `object` claims, or removes it, and says how far it is.
@@ -155,7 +157,7 @@ impl OnServer {
         let claim = Claim::try_from(object)?;
         let settings = judge::server_settings(&object.spec)?;
         let names = Names::of(&claim.namespace, &claim.name);
-        let secret = secrets::own(&self.client, &names).await?;
+        let secret = self.secrets.own(&names.namespace, &names.secret).await?;
         judge::free(&claim, &names, secret.as_ref())?;
         let server = self.server(&settings).await?;
         let case = Case { object, claim, names, settings, server };
@@ -169,7 +171,7 @@ impl OnServer {
 
     /// The server of `settings`, with the credentials that are there now.
     async fn server(&self, settings: &ServerSettings) -> Result<Arc<Server>, Stop> {
-        let given = async |name: &str| secrets::given(&self.client, &self.namespace, name).await;
+        let given = async |name: &str| self.secrets.given(&self.namespace, name).await;
         let admin = given(&settings.server.admin_secret).await?;
         let authority = match &settings.server.tls {
             Tls::Disable => None,

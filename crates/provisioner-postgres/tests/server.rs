@@ -29,7 +29,7 @@ async fn a_claim_gets_a_database_of_its_own_and_nothing_is_written_after_that() 
     assert_eq!(status.message.as_deref(), Some("PostgreSQL database ready"));
     let outputs: Vec<_> = status.outputs.keys().map(String::as_str).collect();
     assert_eq!(outputs, ["database", "host", "name", "password", "port", "sslmode", "uri", "username"]);
-    assert_eq!(estate.claim("shop-db").unwrap().finalizers(), [FINALIZER]);
+    assert_eq!(estate.claim("shop-db").unwrap().finalizers(), [FINALIZER.name]);
     assert_eq!(counts(&server).await, (1, 2));
 
     let client = estate.log_in("shop-db").await.unwrap();

@@ -133,7 +133,7 @@ async fn a_policy_that_changes_before_the_deletion_is_the_one_that_holds() {
     estate.bind("shop-db").await;
     set_policy(DeprovisionPolicy::Delete);
     estate.bind("shop-db").await;
-    assert_eq!(estate.claim("shop-db").unwrap().finalizers(), [FINALIZER]);
+    assert_eq!(estate.claim("shop-db").unwrap().finalizers(), [FINALIZER.name]);
     estate.delete("shop-db");
     estate.pass("shop-db").await;
     assert_eq!(counts(&server).await, (0, 0));

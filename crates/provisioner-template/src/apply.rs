@@ -25,7 +25,7 @@ use crate::{
     generate::{Values, generate},
     objects::{LookError, Objects, Shut, Spot},
     record::{self, Change, Inventory},
-    validate::{Target, Work},
+    validate::{Target, Work, quota},
 };
 
 /// Writes.
@@ -113,7 +113,8 @@ impl Writer {
         }
         let all = Inventory(recorded.0.union(&wanted.0).cloned().collect());
         let record = self.begin(work, &around, &all).await?;
-        let values = Values { generated: record::values(&record), copied: around.copied };
+        let values =
+            Values { generated: record::values(&record), copied: around.copied, ..Values::default() };
         let mut applied = BTreeMap::new();
         for target in &work.targets {
             applied.insert(target.manifest.id.clone(), self.object(work, target, &values).await?);
@@ -240,10 +241,4 @@ fn stopped(secret: bool, what: String, error: kube::Error) -> Stop {
         kube::Error::Api(status) if status.code == 409 || status.is_not_found() => Stop::Outdated,
         _ => Stop::Failed(Error::Write { what, source: error }),
     }
-}
-
-/// The quota that leaves no room.
-fn quota(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("exceeded quota: ")?;
-    rest.split(',').next().map(str::to_owned)
 }

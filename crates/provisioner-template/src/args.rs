@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use controller_kit::KitArgs;
-use resource_template::ObjectKind;
+use resource_template::{ObjectKind, Origin};
 
 /// Gives every ResourceClaim what the platform's declaration of its type says, and binds the claim once that can be used.
 #[derive(Parser, Clone, Debug)]
@@ -21,9 +21,33 @@ pub struct Args {
         help_heading = "Declarations"
     )]
     pub allowed_kinds: Vec<ObjectKind>,
+    /// An API that declarations may use, as `https://api.example.com`; may be given several times. None unless given.
+    #[arg(
+        long = "allowed-origin",
+        env = "SCORE_ALLOWED_ORIGINS",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        help_heading = "Declarations"
+    )]
+    pub allowed_origins: Vec<Origin>,
+    /// Namespace of the Secrets with the credentials and authorities of APIs [default: that of the service account].
+    #[arg(
+        long,
+        env = "SCORE_API_SECRETS_NAMESPACE",
+        value_name = "NAMESPACE",
+        help_heading = "Declarations"
+    )]
+    pub api_secrets_namespace: Option<String>,
     /// What every controller has.
     #[command(flatten)]
     pub kit: KitArgs,
+}
+
+impl Args {
+    /// The namespace of the APIs' credentials, if it was given.
+    pub fn secrets_namespace(&self) -> Option<String> {
+        self.api_secrets_namespace.clone().filter(|namespace| !namespace.is_empty())
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +62,16 @@ mod tests {
         assert_eq!(parse("v1/Secret,apps/v1/StatefulSet").unwrap().allowed_kinds.len(), 2);
         for kinds in ["Secret", "rbac.authorization.k8s.io/v1/Role", "score.dev/v1b1/Workload"] {
             assert!(parse(kinds).unwrap_err().to_string().contains("--allowed-kind"), "{kinds}");
+        }
+    }
+
+    #[test]
+    fn an_api_is_allowed_by_scheme_host_and_port() {
+        let parse = |origins: &str| Args::try_parse_from(["provisioner", "--allowed-origin", origins]);
+        let args = parse("https://a.example.com,http://10.0.0.1:81").unwrap();
+        assert_eq!(args.allowed_origins.len(), 2);
+        for origin in ["a.example.com", "https://a.example.com/v1", "https://token@a.example.com"] {
+            assert!(parse(origin).unwrap_err().to_string().contains("--allowed-origin"), "{origin}");
         }
     }
 

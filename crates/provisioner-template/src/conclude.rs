@@ -9,11 +9,43 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    declare::{Declared, wrong},
+    declare::wrong,
     lookup::{References, Referred},
 };
 
-/// What is known of the objects of a claim.
+/// How anybody learns of a change of what was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// Watches tell.
+    Always,
+    /// Watches tell of all but a secret that was copied.
+    AllButCopies,
+    /// Watches do not tell of what the declaration only reads.
+    AllButReads,
+    /// Nothing tells: it is looked at.
+    NowAndThen,
+}
+
+impl Watched {
+    /// When to look again at what is not ready.
+    fn waiting(self) -> Retry {
+        match self {
+            Self::Always | Self::AllButCopies => Retry::Never,
+            Self::AllButReads | Self::NowAndThen => Retry::Soon,
+        }
+    }
+
+    /// When to look again at what is.
+    fn bound(self) -> Retry {
+        match self {
+            Self::Always => Retry::Never,
+            Self::AllButCopies | Self::AllButReads => Retry::Rarely,
+            Self::NowAndThen => Retry::Checked,
+        }
+    }
+}
+
+/// What is known of the resource of a claim.
 pub struct Assessed {
     /// Whether they can be used.
     pub readiness: Result<Readiness, Unresolved>,
@@ -23,13 +55,10 @@ pub struct Assessed {
     pub references: References,
 }
 
-/// The answer to `claim`, which asks for what is `declared`.
-pub fn conclude(claim: &ResourceClaim, declared: &Declared, assessed: Assessed) -> Answer {
+/// The answer to `claim`.
+pub fn conclude(claim: &ResourceClaim, watched: Watched, assessed: Assessed) -> Answer {
     let Assessed { readiness, resolved, references } = assessed;
-    // Of what is not the provisioner's own, no watch tells.
-    let unwatched = !declared.rendered.reads.is_empty();
-    let waiting =
-        |message: String| Answer::binding(message).retry(if unwatched { Retry::Soon } else { Retry::Never });
+    let waiting = |message: String| Answer::binding(message).retry(watched.waiting());
     let readiness = match readiness {
         Ok(readiness) => readiness,
         Err(unresolved) => return wrong(claim, &unresolved.message),
@@ -46,10 +75,7 @@ pub fn conclude(claim: &ResourceClaim, declared: &Declared, assessed: Assessed) 
         }
         (Readiness::NotYet(message), Err(Missing::Yet(_))) => waiting(message.unwrap_or_else(pending)),
         (Readiness::Ready, Err(Missing::Yet(answer))) => answer,
-        (Readiness::Ready, Ok(outputs)) => {
-            let changing = unwatched || !crate::dereference::copied(&declared.rendered).is_empty();
-            Answer::bound("ready").outputs(outputs).retry(if changing { Retry::Rarely } else { Retry::Never })
-        }
+        (Readiness::Ready, Ok(outputs)) => Answer::bound("ready").outputs(outputs).retry(watched.bound()),
     }
 }
 

@@ -1,10 +1,12 @@
-//! The driver: declare → dereference → validate → apply → look up → conclude → update_status.
+//! The driver: declare → dereference → validate → apply → look up → conclude → update_status, or [`external`] in the
+//! middle.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{ResourceClaim, ResourceClaimStatus};
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_span};
+use futures::{StreamExt as _, channel::mpsc};
 use k8s_controller::{Context, TraceMetadata};
 use kube::{
     Client, ResourceExt as _,
@@ -12,17 +14,18 @@ use kube::{
     runtime::{Controller, controller::Action, watcher},
 };
 use provisioner_kit::{Answer, Claim, Incomplete, Retries, Retry, UpdateStatusError, status, update_status};
-use resource_template::{Live, ObjectKind, Scope, visible};
+use resource_template::{Live, ObjectKind, Origin, Scope, visible};
 
 use crate::{
     Args, NAME,
     apply::{self, Around, Outcome, Writer},
-    conclude::{Assessed, conclude},
+    conclude::{Assessed, Watched, conclude},
     declare::{Declared, declare},
-    dereference::{self, Found, dereference},
+    dereference::{self, Found, copied, dereference},
+    external::{self, FINALIZER, OnApi},
     lookup::{self, References, look_up},
     objects::Objects,
-    validate::validate,
+    validate::{refused, validate},
     watches,
 };
 
@@ -34,6 +37,16 @@ pub struct Provisioner {
     objects: Objects,
     writer: Writer,
     retries: Retries,
+    on_api: OnApi,
+}
+
+/// How a pass ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pass {
+    /// With this answer.
+    Answered(Answer),
+    /// Without another answer, until then.
+    Waits(Retry),
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
@@ -54,6 +67,9 @@ pub enum Error {
     /// What the outputs refer to could not be read.
     #[error(transparent)]
     LookUp(#[from] lookup::Error),
+    /// What lies behind an API could not be provided.
+    #[error(transparent)]
+    External(#[from] external::Error),
     /// The answer could not be written.
     #[error(transparent)]
     UpdateStatus(#[from] UpdateStatusError),
@@ -67,44 +83,61 @@ pub struct Parts {
     pub claims: Cache<ResourceClaim>,
     /// The kinds that declarations may make or read.
     pub allowed_kinds: Vec<ObjectKind>,
+    /// The APIs that declarations may use.
+    pub origins: Vec<Origin>,
+    /// The namespace in which the platform's Secrets with the credentials of APIs lie.
+    pub secrets_namespace: String,
 }
 
 impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, allowed_kinds } = parts;
+        let Parts { client, claims, allowed_kinds, origins, secrets_namespace } = parts;
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client.clone(), applier.clone());
         let objects = Objects::new(client.clone(), &allowed_kinds);
-        Self { client, applier, claims, objects, writer, retries: Retries::default() }
+        let on_api = OnApi::new(client.clone(), claims.clone(), secrets_namespace, origins);
+        Self { client, applier, claims, objects, writer, retries: Retries::default(), on_api }
     }
 
-    /// Makes what `object` claims, as far as it is not there yet, and says how far it is.
+    /// Makes what `object` claims, as far as it is not there yet, or removes it, and says how far it is.
     ///
     /// # Errors
     /// If something that may mend itself is in the way; outcomes that a user must know of are answers, not errors.
     pub async fn reconcile(&self, object: &ResourceClaim) -> Result<Retry, Error> {
-        if object.metadata.deletion_timestamp.is_some() {
-            return Ok(Retry::Never);
-        }
-        let answer = match declare(object) {
-            Ok(declared) => self.provide(object, &declared).await?,
-            Err(answer) => Some(*answer),
+        let pass = match object.metadata.deletion_timestamp {
+            Some(_) => self.on_api.leave(object).await?,
+            None => self.serve(object).await?,
         };
-        let Some(answer) = answer else { return Ok(Retry::Soon) };
+        let answer = match pass {
+            Pass::Answered(answer) => answer,
+            Pass::Waits(retry) => return Ok(retry),
+        };
         let retry = answer.retry;
         let status: ResourceClaimStatus = status(answer, object.metadata.generation);
         update_status(&self.applier, &self.claims, object, &status).await?;
         Ok(retry)
     }
 
-    /// Makes what is `declared`, and looks at what became of it. None if all has to be read again.
-    async fn provide(&self, object: &ResourceClaim, declared: &Declared) -> Result<Option<Answer>, Error> {
+    /// Does what the declaration says, in the way that it says.
+    async fn serve(&self, object: &ResourceClaim) -> Result<Pass, Error> {
+        let declared = match declare(object) {
+            Ok(declared) => declared,
+            Err(answer) => return Ok(Pass::Answered(*answer)),
+        };
+        match declared.declaration.external_api() {
+            Some(api) => Ok(self.on_api.provide(object, &declared, api).await?),
+            None => self.provide(object, &declared).await,
+        }
+    }
+
+    /// Makes the objects that are `declared`, and looks at what became of them.
+    async fn provide(&self, object: &ResourceClaim, declared: &Declared) -> Result<Pass, Error> {
         let claim = Claim::try_from(object)?;
         let found = dereference(&self.client, &self.objects, &claim, &declared.rendered).await?;
         let work = match validate(claim.clone(), object, declared, &found) {
             Ok(work) => work,
-            Err(answer) => return Ok(Some(*answer)),
+            Err(answer) => return Ok(Pass::Answered(*answer)),
         };
         let around = Around {
             record: found.record.as_ref(),
@@ -114,10 +147,10 @@ impl Provisioner {
         Ok(match self.writer.apply(&self.objects, &work, around).await? {
             Outcome::Applied(applied) => {
                 let assessed = self.assess(&claim, declared, &found, &applied).await?;
-                Some(conclude(object, declared, assessed))
+                Pass::Answered(conclude(object, watched(declared), assessed))
             }
-            Outcome::Refused(quota) => Some(refused(quota)),
-            Outcome::Outdated => None,
+            Outcome::Refused(quota) => Pass::Answered(refused(quota)),
+            Outcome::Outdated => Pass::Waits(Retry::Soon),
         })
     }
 
@@ -133,7 +166,8 @@ impl Provisioner {
             let object = serde_json::to_value(applied.get(id)?).unwrap_or_default();
             Some((id.clone(), visible(kind, object)))
         });
-        let live = Live { objects: objects.collect(), reads: found.reads(&declared.rendered) };
+        let live =
+            Live { objects: objects.collect(), reads: found.reads(&declared.rendered), ..Live::default() };
         let scope = Scope::of(&declared.inputs, &live);
         if let Some(waits_for) = declared.declaration.waits_for(&scope) {
             tracing::info!(waits_for, "an expression has no value yet");
@@ -145,21 +179,44 @@ impl Provisioner {
         };
         Ok(Assessed { readiness: declared.declaration.readiness(&scope), resolved, references })
     }
+
+    /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again.
+    async fn look(&self, claim: &ResourceClaim, leaves: bool) -> Result<Action, Error> {
+        self.claims.ready().await?;
+        // The loop's own store may be older than what this process wrote last.
+        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
+        let is_due = |claim: &ResourceClaim| claim.metadata.deletion_timestamp.is_some() == leaves;
+        let Some(newest) = newest.filter(|newest| is_due(newest)) else { return Ok(Action::await_change()) };
+        let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
+        Ok(self.again(&newest, retry))
+    }
+
+    /// As [`Self::look`], for a claim that is being deleted and is held.
+    async fn depart(&self, claim: &ResourceClaim) -> Action {
+        // The failure is in the log by now.
+        self.look(claim, true).await.unwrap_or_else(|_| self.again(claim, Retry::Soon))
+    }
+
+    fn again(&self, claim: &ResourceClaim, retry: Retry) -> Action {
+        let pause = self.retries.pause(&claim.uid().unwrap_or_default(), retry);
+        pause.map_or_else(Action::await_change, Action::requeue)
+    }
 }
 
-/// What to say when the API server was not allowed to make something.
-fn refused(quota: Option<String>) -> Answer {
-    let message = match quota {
-        Some(quota) => {
-            format!("the quota `{quota}` of this namespace leaves no room for it: free some, or ask your platform team for more")
-        }
-        None => "the platform refuses to set it up here: ask your platform team, the provisioner's log has the reason".into(),
-    };
-    Answer::failed(message).retry(Retry::Rarely)
+/// How changes of the objects that are `declared` are noticed.
+fn watched(declared: &Declared) -> Watched {
+    match (declared.rendered.reads.is_empty(), copied(&declared.rendered).is_empty()) {
+        (false, _) => Watched::AllButReads,
+        (true, false) => Watched::AllButCopies,
+        (true, true) => Watched::Always,
+    }
 }
+
+/// The loop over claims that are not being deleted.
+struct Living(Arc<Provisioner>);
 
 #[async_trait]
-impl Context for Provisioner {
+impl Context for Living {
     type Resource = ResourceClaim;
     type Error = Error;
 
@@ -169,13 +226,7 @@ impl Context for Provisioner {
         claim: &ResourceClaim,
         _: &mut TraceMetadata,
     ) -> Result<Option<Action>, Error> {
-        self.claims.ready().await?;
-        // The loop's own store may be older than what this process wrote last.
-        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
-        let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
-        let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
-        let pause = self.retries.pause(&newest.uid().unwrap_or_default(), retry);
-        Ok(Some(pause.map_or_else(Action::await_change, Action::requeue)))
+        self.0.look(claim, false).await.map(Some)
     }
 }
 
@@ -183,10 +234,28 @@ impl Context for Provisioner {
 pub async fn start(kit: Kit, args: Args) {
     let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
     let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
+    let (departures, leaving) = mpsc::unbounded();
+    let claim_events = claim_events.inspect(move |event| FINALIZER.tell(event, &departures));
     let inner = Controller::for_stream(claim_events, claims.store())
         .reconcile_on(watches::touched(&kit, &args.allowed_kinds));
-    let provisioner =
-        Provisioner::new(Parts { client: kit.client.clone(), claims, allowed_kinds: args.allowed_kinds });
-    let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), provisioner, wanted);
-    kit.run_controller(controller.with_controller(|_| inner)).await;
+    let provisioner = Arc::new(Provisioner::new(Parts {
+        client: kit.client.clone(),
+        claims: claims.clone(),
+        secrets_namespace: args
+            .secrets_namespace()
+            .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
+        allowed_kinds: args.allowed_kinds,
+        origins: args.allowed_origins,
+    }));
+    let controller =
+        k8s_controller::Controller::namespaced_all(kit.client.clone(), Living(provisioner.clone()), wanted);
+    let depart = move |claim: Arc<ResourceClaim>| {
+        let provisioner = provisioner.clone();
+        async move { provisioner.depart(&claim).await }
+    };
+    let (living, departing) = (
+        kit.run_controller(controller.with_controller(|_| inner)),
+        kit.run_departures(&claims, leaving, depart),
+    );
+    tokio::join!(living, departing);
 }

@@ -16,6 +16,8 @@ pub struct Values {
     pub generated: BTreeMap<String, ByteString>,
     /// Those of other resources' Secrets.
     pub copied: BTreeMap<SecretKeyRef, ByteString>,
+    /// Those that the platform gives for an API, by key.
+    pub credentials: BTreeMap<String, ByteString>,
 }
 
 impl Values {
@@ -27,9 +29,16 @@ impl Values {
                 Part::Text(text) => text.as_bytes(),
                 Part::Generated(generated) => &self.generated.get(&generated.name)?.0,
                 Part::Copied(reference) => &self.copied.get(reference)?.0,
+                Part::Credential(key) => &self.credentials.get(key)?.0,
             });
         }
         Some(ByteString(joined))
+    }
+
+    /// All of them that are texts: what no message may show.
+    pub fn all(&self) -> Vec<String> {
+        let values = self.generated.values().chain(self.copied.values()).chain(self.credentials.values());
+        values.filter_map(|value| String::from_utf8(value.0.clone()).ok()).collect()
     }
 }
 

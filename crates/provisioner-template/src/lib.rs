@@ -6,8 +6,9 @@
 //! [`validate`] judges it, [`apply`] writes what differs, [`lookup`] reads what the outputs refer to, [`conclude`] finds
 //! the answer. [`controller`] strings them together.
 //!
-//! What was made for a claim, and what was generated for it, stands in one Secret of its own, see [`record`]. All of it
-//! lives in the API server, so there is no finalizer: what goes with a claim is owned by it.
+//! What was made for a claim, and what was generated for it, stands in one Secret of its own, see [`record`]. Objects
+//! live in the API server, so they need no finalizer: what goes with a claim is owned by it. What lies behind an API of
+//! the platform's does not, see [`external`].
 
 mod apply;
 mod args;
@@ -16,6 +17,7 @@ mod conclude;
 mod controller;
 mod declare;
 mod dereference;
+mod external;
 mod generate;
 mod lookup;
 mod objects;
@@ -27,6 +29,7 @@ use controller_kit::Definition;
 
 pub use args::Args;
 pub use controller::{Error, Parts, Provisioner, start};
+pub use external::FINALIZER;
 pub use objects::gvk;
 pub use provisioner_kit::Retry;
 

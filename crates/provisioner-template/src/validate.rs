@@ -1,7 +1,7 @@
 //! Step 3: judges what was found. What passes can be made without further questions. Pure.
 
 use api_types::ResourceClaim;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::core::{ApiResource, DynamicObject};
 use provisioner_kit::{Answer, Claim, Marks, Retry, Standing, standing};
 use resource_template::{Manifest, Place};
@@ -10,6 +10,7 @@ use crate::{
     NAME,
     declare::{Declared, wrong},
     dereference::{Found, copied},
+    external::is_of_api,
     objects::{Shut, Spot},
     record,
 };
@@ -53,7 +54,10 @@ pub fn validate(
             return Err(Box::new(no_place(object, place, *shut)));
         }
     }
-    free(&claim, found, &targets)?;
+    free(&claim, found.record.as_ref(), &targets)?;
+    if found.record.as_ref().is_some_and(is_of_api) {
+        return Err(Box::new(other_strategy(&claim)));
+    }
     let missing = record::missing(found.record.as_ref(), &declared.rendered.generated());
     if found.record.is_none() && !missing.is_empty() && targets.iter().any(|target| target.live.is_some()) {
         return Err(Box::new(lost(&claim)));
@@ -96,8 +100,8 @@ fn no_place(object: &ResourceClaim, place: &Place, shut: Shut) -> Answer {
 }
 
 /// Whether every name that the claim needs is free or its own.
-fn free(claim: &Claim, found: &Found, targets: &[Target]) -> Result<(), Box<Answer>> {
-    let record = found.record.as_ref().map(|record| &record.metadata);
+fn free(claim: &Claim, record: Option<&Secret>, targets: &[Target]) -> Result<(), Box<Answer>> {
+    let record = record.map(|record| &record.metadata);
     let record = (resource_template::generated_name(&claim.name), standing(record, claim, NAME));
     let stands = |target: &Target| {
         let live: Option<&ObjectMeta> = target.live.as_ref().map(|live| &live.metadata);
@@ -146,4 +150,39 @@ fn lost(claim: &Claim) -> Answer {
         resource_template::generated_name(&claim.name)
     );
     Answer::failed(message).retry(Retry::Rarely)
+}
+
+/// The answer if the platform's declaration provides in another way than what is there was made.
+pub fn other_strategy(claim: &Claim) -> Answer {
+    Answer::failed(format!(
+        "it was made in another way than the platform's declaration now says, and would be left behind: ask your platform \
+         team to take that back, or rename resources.{} to have a new one",
+        claim.key
+    ))
+    .retry(Retry::Rarely)
+}
+
+/// The quota that leaves no room, if that is what the API server says.
+pub fn quota(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("exceeded quota: ")?;
+    rest.split(',').next().map(str::to_owned)
+}
+
+/// What to say when the API server was not allowed to make something.
+pub fn refused(quota: Option<String>) -> Answer {
+    let message = match quota {
+        Some(quota) => {
+            format!("the quota `{quota}` of this namespace leaves no room for it: free some, or ask your platform team for more")
+        }
+        None => "the platform refuses to set it up here: ask your platform team, the provisioner's log has the reason".into(),
+    };
+    Answer::failed(message).retry(Retry::Rarely)
+}
+
+/// Whether the name of the claim's record is free or its own.
+///
+/// # Errors
+/// The answer if it is not.
+pub fn record_is_free(claim: &Claim, record: Option<&Secret>) -> Result<(), Box<Answer>> {
+    free(claim, record, &[])
 }

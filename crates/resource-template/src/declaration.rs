@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     expression::Expression,
+    external::ExternalApi,
     inputs::{Inputs, InputsError},
     kind::ObjectKind,
     manifests::{self, ManifestTemplate, Misfit, Rendered},
@@ -17,13 +18,14 @@ use crate::{
     scope::Scope,
 };
 
-/// A resource type: templates of its objects, and expressions over these.
+/// A resource type: templates of its objects or of requests to an API, and expressions over what becomes of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Declaration {
     values: Map<String, Value>,
     vars: BTreeMap<String, Expression>,
     require: Vec<Condition>,
     manifests: Vec<ManifestTemplate>,
+    pub(crate) external_api: Option<ExternalApi>,
     pub(crate) reads: BTreeMap<String, ReadTemplate>,
     pub(crate) ready_when: Vec<Condition>,
     pub(crate) outputs: BTreeMap<String, OutputSource>,
@@ -69,6 +71,8 @@ struct Document {
     #[serde(default)]
     manifests: Option<Value>,
     #[serde(default)]
+    external_api: Option<Value>,
+    #[serde(default)]
     reads: BTreeMap<String, Read>,
     #[serde(default)]
     ready_when: Option<Value>,
@@ -84,24 +88,25 @@ struct Read {
     name: String,
 }
 
-/// Ways to provide a resource that there are elsewhere, and not here.
-const STRATEGIES: [&str; 2] = ["externalApi", "helm"];
-
 impl Declaration {
     /// The declaration in `parameters`.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(parameters: &Map<String, Value>) -> Result<Self, Vec<Problem>> {
-        if let Some(strategy) = STRATEGIES.iter().find(|strategy| parameters.contains_key(**strategy)) {
-            let message = "is not supported: declare objects under `manifests`";
-            return Err(vec![Problem::new(strategy, message)]);
+        if parameters.contains_key("helm") {
+            let message = "is not supported: render the chart (`helm template`) and declare its objects under `manifests`";
+            return Err(vec![Problem::new("helm", message)]);
         }
         let document = Document::deserialize(Value::Object(parameters.clone()))
             .map_err(|error| vec![Problem::new("the declaration", error)])?;
         let mut problems = Vec::new();
         let declaration = Self {
             manifests: manifests::templates(document.manifests.as_ref(), &mut problems),
+            external_api: document
+                .external_api
+                .as_ref()
+                .and_then(|value| ExternalApi::read(value, &mut problems)),
             reads: reads(document.reads, &mut problems),
             ready_when: Condition::read_all("readyWhen", document.ready_when.as_ref(), &mut problems),
             vars: vars(&document.vars, &mut problems),
@@ -110,6 +115,7 @@ impl Declaration {
             values: document.values,
         };
         declaration.check_reads(&mut problems);
+        declaration.check_outputs(document.external_api.is_some(), &mut problems);
         if problems.is_empty() { Ok(declaration) } else { Err(problems) }
     }
 
@@ -146,6 +152,29 @@ impl Declaration {
     /// The first part that does not fit what the claim brings.
     pub fn render(&self, inputs: &Inputs) -> Result<Rendered, Misfit> {
         manifests::render(&self.manifests, &self.reads, inputs)
+    }
+
+    /// What lies behind an API has no objects, and what objects give is not in an answer.
+    fn check_outputs(&self, is_external: bool, problems: &mut Vec<Problem>) {
+        if is_external && !(self.manifests.is_empty() && self.reads.is_empty()) {
+            let message =
+                "stands alone: remove `manifests` and `reads`, or declare a type of its own for them";
+            problems.push(Problem::new("externalApi", message));
+        }
+        for (name, source) in &self.outputs {
+            let path = format_args!("outputs.{name}");
+            match source {
+                OutputSource::Answered(_) if !is_external => {
+                    let message = "only what `externalApi` provides has a `secret`: use `secretKeyRef`";
+                    problems.push(Problem::new(path, message));
+                }
+                source if is_external && source.is_of_objects() => {
+                    let message = "there are no objects: use `value` or `secret`";
+                    problems.push(Problem::new(path, message));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn check_reads(&self, problems: &mut Vec<Problem>) {

@@ -15,8 +15,8 @@ use crate::{
 pub(crate) struct Expression {
     source: String,
     program: Arc<Program>,
-    /// Whether it looks at the objects of the claim, which change.
-    looks_at_objects: bool,
+    /// Whether it looks at what is there for the claim, which changes.
+    looks_at_what_is: bool,
 }
 
 /// Why an expression has no value.
@@ -61,8 +61,9 @@ impl FromStr for Expression {
             format!("is no CEL: {first}")
         })?;
         let references = program.references();
-        let looks_at_objects = references.has_variable("objects") || references.has_variable("reads");
-        Ok(Self { source: source.to_owned(), looks_at_objects, program: Arc::new(program) })
+        let looks_at_what_is =
+            ["objects", "reads", "answer"].iter().any(|name| references.has_variable(name));
+        Ok(Self { source: source.to_owned(), looks_at_what_is, program: Arc::new(program) })
     }
 }
 
@@ -81,7 +82,7 @@ impl Expression {
 
     fn unresolved(&self, error: &ExecutionError) -> Unresolved {
         let programming = matches!(error, ExecutionError::UndeclaredReference(_));
-        let yet = self.looks_at_objects && !programming;
+        let yet = self.looks_at_what_is && !programming;
         Unresolved { yet, ..self.hopeless(&error.to_string()) }
     }
 

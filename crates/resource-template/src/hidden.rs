@@ -9,11 +9,13 @@ use std::{
 
 use api_types::{SecretKeyRef, Segment};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value as Jinja};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// A part of a text of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A part of a text of a Secret, or of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Part {
     /// Text.
     Text(String),
@@ -21,10 +23,12 @@ pub enum Part {
     Generated(Generated),
     /// The value of a key of another resource's Secret.
     Copied(SecretKeyRef),
+    /// The value of a key of the platform's credentials: in requests alone.
+    Credential(String),
 }
 
 /// A value that is generated once for a claim: letters and digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Generated {
     /// Its name, by which it is found again.
     pub name: String,
@@ -90,6 +94,11 @@ impl Marks {
         Jinja::from_object(Hidden { mark, reference: None })
     }
 
+    /// A credential of the platform, as templates see it.
+    pub(crate) fn credential(&self, key: &str) -> Jinja {
+        Jinja::from_object(Hidden { mark: format!("{}c{key}{END}", self.nonce), reference: None })
+    }
+
     /// Whether there is a mark, or what is left of one, in `text`.
     pub(crate) fn are_in(&self, text: &str) -> bool {
         text.to_lowercase().contains(&*self.nonce)
@@ -113,6 +122,9 @@ impl Marks {
             let (length, name) = generated.split_once(':')?;
             let generated = Generated::new(name, length.parse().ok()?).ok()?;
             return Some(vec![Part::Generated(generated)]);
+        }
+        if let Some(key) = mark.strip_prefix('c') {
+            return Some(vec![Part::Credential(key.to_owned())]);
         }
         let segments = self.params.get(mark.strip_prefix('p')?.parse::<usize>().ok()?)?;
         Some(segments.iter().map(part).collect())

@@ -80,6 +80,13 @@ impl Inputs {
         Ok(Self { claim: name, namespace, plain, template, marks })
     }
 
+    /// The same, with what is known of a resource that lies outside of the cluster: for templates alone.
+    pub(crate) fn with_remote(&self, remote: Value) -> Self {
+        let mut inputs = self.clone();
+        inputs.template.insert("remote".into(), jinja(&remote));
+        inputs
+    }
+
     /// Adds what the declaration computes.
     pub(crate) fn add_vars(&mut self, vars: Map<String, Value>) {
         let vars = Value::Object(vars);

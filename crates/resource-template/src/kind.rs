@@ -161,10 +161,14 @@ pub(crate) fn is_dns_name(text: &str) -> bool {
 
 /// What a message can show of a text of any length and content.
 pub(crate) fn shortened(text: &str) -> String {
-    const LONGEST: usize = 60;
+    shortened_to(60, text)
+}
+
+/// At most `longest` characters of a text of any length and content, as a message can show them.
+pub fn shortened_to(longest: usize, text: &str) -> String {
     let plain = text.chars().map(|c| if c.is_control() || c == '`' { '?' } else { c });
-    let mut shown: String = plain.clone().take(LONGEST).collect();
-    if plain.count() > LONGEST {
+    let mut shown: String = plain.clone().take(longest).collect();
+    if plain.count() > longest {
         shown.push('…');
     }
     shown

@@ -2,13 +2,15 @@
 //! to be done goes out as values.
 //!
 //! A [`Declaration`] is read from what a claim's class says. [`Declaration::render`] makes the objects of one claim of
-//! it; once these stand, [`Declaration::readiness`] and [`Declaration::outputs`] judge them as they are.
+//! it, and [`ExternalApi::request`] the requests; once these stand or are answered, [`Declaration::readiness`] and
+//! [`Declaration::outputs`] judge what is there.
 //!
 //! What a Workload brings is data wherever it goes: templates and expressions are parsed before it is known, and it is
 //! never parsed with them. What is secret never passes through here: it is a mark in a text, or a reference.
 
 mod declaration;
 mod expression;
+mod external;
 mod hidden;
 mod inputs;
 mod kind;
@@ -21,9 +23,10 @@ mod scope;
 
 pub use declaration::{Declaration, Problem, check};
 pub use expression::Unresolved;
+pub use external::{Asked, Authority, ExternalApi, Method, Origin, Request, Sealed, Step};
 pub use hidden::{Generated, Part};
 pub use inputs::{Inputs, InputsError, generated_name};
-pub use kind::{ObjectKind, ObjectKindError, ObjectName, Place};
+pub use kind::{ObjectKind, ObjectKindError, ObjectName, Place, shortened_to};
 pub use manifest::Manifest;
 pub use manifests::{Misfit, Rendered};
 pub use outputs::Outputs;

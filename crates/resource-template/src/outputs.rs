@@ -22,6 +22,8 @@ pub(crate) enum OutputSource {
     Secret(KeyTemplate),
     /// A key of a ConfigMap, whose value is no secret.
     ConfigMap(KeyTemplate),
+    /// A secret in the answer of an API, at this place (JSON pointer).
+    Answered(String),
 }
 
 /// A value whose strings are expressions.
@@ -65,6 +67,7 @@ struct Document {
     value: Option<Value>,
     secret_key_ref: Option<KeyDocument>,
     config_map_key_ref: Option<KeyDocument>,
+    secret: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,24 +96,44 @@ impl OutputSource {
     }
 
     fn read(value: &Value, path: &str, problems: &mut Vec<Problem>) -> Option<Self> {
-        match keep(Document::deserialize(value), path, problems)? {
-            Document { value: Some(value), secret_key_ref: None, config_map_key_ref: None } => {
+        let document = keep(Document::deserialize(value), path, problems)?;
+        match (document.value, document.secret_key_ref, document.config_map_key_ref, document.secret) {
+            (Some(value), None, None, None) => {
                 Some(Self::Value(ValueTemplate(node(&value, &format!("{path}.value"), problems)?)))
             }
-            Document { value: None, secret_key_ref: Some(key), config_map_key_ref: None } => {
+            (None, Some(key), None, None) => {
                 key_template(key, &format!("{path}.secretKeyRef"), problems).map(Self::Secret)
             }
-            Document { value: None, secret_key_ref: None, config_map_key_ref: Some(key) } => {
+            (None, None, Some(key), None) => {
                 key_template(key, &format!("{path}.configMapKeyRef"), problems).map(Self::ConfigMap)
+            }
+            (None, None, None, Some(pointer)) => {
+                keep(valid_pointer(&pointer), format_args!("{path}.secret"), problems)?;
+                Some(Self::Answered(pointer))
             }
             _ => {
                 problems.push(Problem::new(
                     path,
-                    "must have one of `value`, `secretKeyRef` and `configMapKeyRef`",
+                    "must have one of `value`, `secretKeyRef`, `configMapKeyRef` and `secret`",
                 ));
                 None
             }
         }
+    }
+
+    /// Whether it lies in an object of the namespace.
+    pub(crate) fn is_of_objects(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::ConfigMap(_))
+    }
+}
+
+/// A JSON pointer (RFC 6901) to a part.
+fn valid_pointer(pointer: &str) -> Result<(), &'static str> {
+    let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if pointer.starts_with('/') && pointer.len() <= 256 && escapes {
+        Ok(())
+    } else {
+        Err("must be a JSON pointer into the answer, as `/credentials/password`")
     }
 }
 
@@ -131,7 +154,7 @@ fn key_template(document: KeyDocument, path: &str, problems: &mut Vec<Problem>) 
     Some(KeyTemplate { name: Box::new(name), key: document.key })
 }
 
-fn valid_key(key: &str) -> Result<(), &'static str> {
+pub(crate) fn valid_key(key: &str) -> Result<(), &'static str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let valid = !key.is_empty() && key.len() <= 253 && key.bytes().all(plain);
     if valid {
@@ -210,6 +233,8 @@ impl Declaration {
                 OutputSource::ConfigMap(template) => {
                     outputs.config_maps.insert(name.clone(), template.reference(scope).map_err(located)?);
                 }
+                // Expressions have no part in it.
+                OutputSource::Answered(_) => {}
             }
         }
         let size: usize = outputs.values.values().map(|value| value.to_string().len()).sum();

@@ -49,6 +49,11 @@ impl Condition {
         }
     }
 
+    /// What the declaration says to it.
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
     fn read(value: &Value, path: &str, problems: &mut Vec<Problem>) -> Option<Self> {
         let Document { when, message } = keep(Document::deserialize(value), path, problems)?;
         let when = expression(&when, format_args!("{path}.when"), problems)?;

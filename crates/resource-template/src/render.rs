@@ -2,16 +2,18 @@
 //! ends.
 
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior,
+    AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior,
     syntax::SyntaxConfig,
     value::{Kwargs, Value as Jinja, ValueKind},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::{
     hidden::{Generated, Marks, is_hidden},
     inputs::Inputs,
     kind::shortened,
+    outputs::valid_key,
 };
 
 /// How many instructions one string may take, about as many as it has words a thousand times over.
@@ -37,20 +39,38 @@ impl Renderer<'_> {
             environment.set_syntax(syntax);
         }
         environment.set_fuel(Some(FUEL));
-        environment.set_formatter(|output, _, value| {
-            if !is_hidden(value) && !is_text(value) {
-                return Err(Error::new(
-                    ErrorKind::InvalidOperation,
-                    "only a text or a number can stand in a text",
-                ));
-            }
-            Ok(write!(output, "{value}")?)
-        });
+        environment.set_formatter(|output, _, value| write_text(output, value));
         let marks = inputs.marks.clone();
         environment.add_function("generated", move |name: String, options: Kwargs| {
             generated(&marks, &name, &options)
         });
         Self { environment, context: Jinja::from(inputs.template.clone()) }
+    }
+
+    /// The same for requests, whose templates can name credentials of the platform.
+    pub(crate) fn for_requests(inputs: &Inputs) -> Self {
+        let mut renderer = Self::new(inputs);
+        let marks = inputs.marks.clone();
+        renderer.environment.add_function("credential", move |key: String| match valid_key(&key) {
+            Ok(()) => Ok(marks.credential(&key)),
+            Err(why) => Err(Error::new(ErrorKind::InvalidOperation, why)),
+        });
+        renderer
+    }
+
+    /// The same for the paths of addresses: whatever is filled in is encoded, so that it is a part of one segment.
+    pub(crate) fn for_paths(inputs: &Inputs) -> Self {
+        let mut renderer = Self::new(inputs);
+        renderer.environment.set_formatter(|output, _, value| write_segment(output, value));
+        renderer
+    }
+
+    /// `template` filled in, as a text whatever it is.
+    ///
+    /// # Errors
+    /// Why it cannot be filled in.
+    pub(crate) fn text(&self, template: &str) -> Result<String, String> {
+        self.environment.render_str(template, &self.context).map_err(|error| plain(&error))
     }
 
     /// `template` with every string in it filled in, keys excepted. A string that is nothing but one expression
@@ -139,6 +159,32 @@ fn generated(marks: &Marks, name: &str, options: &Kwargs) -> Result<Jinja, Error
     let generated =
         Generated::new(name, length).map_err(|why| Error::new(ErrorKind::InvalidOperation, why))?;
     Ok(marks.generated(&generated))
+}
+
+fn write_text(output: &mut Output<'_>, value: &Jinja) -> Result<(), Error> {
+    if !is_hidden(value) && !is_text(value) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "only a text or a number can stand in a text"));
+    }
+    Ok(write!(output, "{value}")?)
+}
+
+/// What has no meaning in a path (RFC 3986, unreserved).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn write_segment(output: &mut Output<'_>, value: &Jinja) -> Result<(), Error> {
+    let wrong = |why| Err(Error::new(ErrorKind::InvalidOperation, why));
+    if is_hidden(value) {
+        return wrong("a secret cannot stand in an address");
+    }
+    if !is_text(value) {
+        return wrong("only a text or a number can stand in an address");
+    }
+    let text = value.to_string();
+    // Without it the address would be that of something else: all of a kind, perhaps.
+    if text.is_empty() {
+        return wrong("what stands in an address cannot be empty");
+    }
+    Ok(write!(output, "{}", utf8_percent_encode(&text, RESERVED))?)
 }
 
 /// What stands in a text as people would write it.

@@ -10,13 +10,15 @@ use serde_json::{Map, Number, Value};
 
 use crate::{inputs::Inputs, kind::ObjectKind};
 
-/// Objects as they are, by their ids.
+/// What there is: objects as they are, by their ids, and what an API says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {
     /// Those that were made for the claim.
     pub objects: BTreeMap<String, Value>,
     /// Those that the declaration reads; null where there is none.
     pub reads: BTreeMap<String, Value>,
+    /// The answer of the API that provides the resource, if one does.
+    pub answer: Option<Value>,
 }
 
 /// The names of expressions, and their values.
@@ -35,13 +37,16 @@ impl Scope {
         Self { variables: NAMES.map(|name| (name, known(name))).into() }
     }
 
-    /// What the claim brings, and the objects.
+    /// What the claim brings, and either the objects or the answer.
     pub fn of(inputs: &Inputs, live: &Live) -> Self {
         let map = |objects: &BTreeMap<String, Value>| {
             cel(&Value::Object(objects.iter().map(|(id, object)| (id.clone(), object.clone())).collect()))
         };
         let mut scope = Self::before(inputs);
-        scope.variables.extend([("objects", map(&live.objects)), ("reads", map(&live.reads))]);
+        match &live.answer {
+            Some(answer) => scope.variables.push(("answer", cel(answer))),
+            None => scope.variables.extend([("objects", map(&live.objects)), ("reads", map(&live.reads))]),
+        }
         scope
     }
 

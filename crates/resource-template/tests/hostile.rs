@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests too")]
 
 use api_types::ResourceClaim;
-use resource_template::{Declaration, Live, Part, Problem, Rendered, Scope, check};
+use resource_template::{Declaration, Live, Part, Problem, Rendered, Scope, Step, check};
 use serde_json::{Value, json};
 
 /// A type that puts a param wherever one can be put.
@@ -220,12 +220,75 @@ fn no_output_that_is_no_secret_holds_one() {
     }
 }
 
+/// A declaration of an API, with one field more or another one.
+fn api(field: &str) -> String {
+    let mut api: Value = json!({
+        "url": "https://api.example.com", "create": {}, "read": {"path": "/{{ remote.id }}"},
+        "delete": {"path": "/{{ remote.id }}"},
+    });
+    let Value::Object(field) = serde_yaml_ng::from_str(field).unwrap() else { panic!("{field}") };
+    api.as_object_mut().unwrap().extend(field);
+    serde_yaml_ng::to_string(&json!({"externalApi": api})).unwrap()
+}
+
 #[test]
 fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
     let object = |fields: &str| format!("manifests: [{{apiVersion: v1, kind: ConfigMap, {fields}}}]");
+    assert_eq!(
+        check(serde_yaml_ng::from_str::<Value>(&api("timeoutSeconds: 5")).unwrap().as_object().unwrap()),
+        []
+    );
     for (text, path, words) in [
         ("helm: {chart: redis}".to_owned(), "helm", "not supported"),
-        ("externalApi: {}".to_owned(), "externalApi", "not supported"),
+        ("externalApi: {}".to_owned(), "externalApi", "missing field `url`"),
+        ("externalApi: 7".to_owned(), "externalApi", "invalid type"),
+        (api("url: 'http://api.example.com'"), "externalApi.url", "plainHttp"),
+        (api("url: 'https://{{ params.host }}/'"), "externalApi.url", "cannot be a template"),
+        (api("url: 'https://user:pass@api.example.com'"), "externalApi.url", "secretRef"),
+        (api("url: 'file:///etc/passwd'"), "externalApi.url", "https://"),
+        (api("timeoutSeconds: 0"), "externalApi.timeoutSeconds", "1 to 60"),
+        (api("secretRef: {name: ../other}"), "externalApi.secretRef.name", "not a name"),
+        (api("secretRef: {name: a, key: b}"), "externalApi.secretRef", "no key"),
+        (api("secretRef: {name: a, namespace: kube-system}"), "externalApi", "unknown field"),
+        (api("caSecretRef: {name: a, key: a/b}"), "externalApi.caSecretRef.key", "key"),
+        (api("headers: {Host: other}"), "externalApi.headers.Host", "cannot be set"),
+        (api("headers: {Idempotency-Key: mine}"), "externalApi.headers.Idempotency-Key", "cannot be set"),
+        (api("headers: {'a b': c}"), "externalApi.headers.a b", "cannot be set"),
+        (api("headers: {a: '{{ x'}"), "externalApi.headers.a", "syntax error"),
+        (api("create: {method: BREW}"), "externalApi.create.method", "GET, POST"),
+        (api("create: {path: buckets}"), "externalApi.create.path", "slash"),
+        (api("create: {path: '/a?b=c'}"), "externalApi.create.path", "`query`"),
+        (api("create: {path: '/{{ x'}"), "externalApi.create.path", "syntax error"),
+        (api("create: {query: {a: '{{ x'}}"), "externalApi.create.query.a", "syntax error"),
+        (api("create: {body: {a: ['{{ x']}}"), "externalApi.create.body", "/a/0"),
+        (api("create: {url: 'https://other.example.com'}"), "externalApi.create", "unknown field"),
+        (api("delete: null"), "externalApi.delete", "is missing"),
+        (api("id: 'answer.'"), "externalApi.id", "no CEL"),
+        (api("failedWhen: '('"), "externalApi.failedWhen", "no CEL"),
+        (
+            format!(
+                "{}\nmanifests: [{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}}}]",
+                api("timeoutSeconds: 5")
+            ),
+            "externalApi",
+            "stands alone",
+        ),
+        (
+            format!("{}\noutputs: {{x: {{secretKeyRef: {{name: '1', key: k}}}}}}", api("timeoutSeconds: 5")),
+            "outputs.x",
+            "`secret`",
+        ),
+        (
+            format!("{}\noutputs: {{x: {{secret: password}}}}", api("timeoutSeconds: 5")),
+            "outputs.x.secret",
+            "pointer",
+        ),
+        (
+            format!("{}\noutputs: {{x: {{secret: /a~2}}}}", api("timeoutSeconds: 5")),
+            "outputs.x.secret",
+            "pointer",
+        ),
+        ("outputs: {x: {secret: /password}}".to_owned(), "outputs.x", "secretKeyRef"),
         ("manifest: []".to_owned(), "the declaration", "unknown field"),
         ("manifests: 7".to_owned(), "manifests", "list of objects"),
         ("manifests: ['a']".to_owned(), "manifests[0]", "must be an object"),
@@ -316,4 +379,62 @@ fn manifests_may_be_a_text_of_documents_that_is_read_before_it_is_filled_in() {
     let rendered = rendered(text, &json!({"text": "\n---\nkind: Secret"})).unwrap();
     let [map] = rendered.manifests.as_slice() else { panic!("{rendered:?}") };
     assert_eq!(json!(map.fields), json!({"data": {"x": "\n---\nkind: Secret"}}));
+}
+
+#[test]
+fn no_secret_stands_in_an_address_and_no_credential_in_an_object() {
+    let request = |fields: &str| {
+        let declaration = declaration(&api(fields)).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let inputs = declaration.inputs(&claim(&secret())).unwrap();
+        declaration.external_api().unwrap().request(&Step::Create, &inputs)
+    };
+    for (fields, words) in [
+        ("create: {path: '/{{ params.text }}'}", "a secret cannot stand in an address"),
+        ("create: {path: \"/{{ generated('p') }}\"}", "a secret cannot stand in an address"),
+        ("create: {path: \"/{{ credential('p') }}\"}", "unknown function"),
+        ("create: {query: {a: '{{ params.text }}'}}", "a secret cannot stand in an address"),
+        ("create: {query: {a: \"{{ credential('p') }}\"}}", "a secret cannot stand in an address"),
+        ("create: {body: {a: \"{{ credential('p') | upper }}\"}}", "changes a secret"),
+        ("create: {body: {a: \"{{ credential('a/b') }}\"}}", "invalid operation"),
+        ("create: {body: {a: \"{{ generated('a.b') }}\"}}", "a dot in its name"),
+        ("create: {headers: {a: \"{{ generated('p') | upper }}\"}}", "changes a secret"),
+        ("create: {path: '/{{ remote.id }}'}", "undefined"),
+        ("create: {path: '/{{ params }}'}", "only a text or a number"),
+    ] {
+        let error = request(fields).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains("score-hidden"), "{fields}: {error}");
+    }
+    let sent =
+        request("create: {headers: {a: \"x {{ credential('token') }}\"}, body: ['{{ params.text }}']}")
+            .unwrap();
+    assert!(!format!("{sent:?}").contains("score-hidden"), "{sent:?}");
+    let object = "manifests: [{apiVersion: v1, kind: Secret, metadata: {name: it}, stringData: {a: \"{{ credential('token') }}\"}}]";
+    assert!(rendered(object, &json!({})).unwrap_err().contains("unknown function"));
+}
+
+#[test]
+fn an_id_is_a_text_or_a_number_and_no_more() {
+    let declaration = declaration(&api("id: answer.it")).unwrap();
+    let inputs = declaration.inputs(&claim(&json!({}))).unwrap();
+    let id = |it: Value| declaration.external_api().unwrap().id(&inputs, json!({"it": it}));
+    assert_eq!((id(json!("b-1")).unwrap(), id(json!(7)).unwrap()), ("b-1".to_owned(), "7".to_owned()));
+    let long = "x".repeat(513);
+    for it in
+        [json!(null), json!(""), json!(1.5), json!({}), json!(["a"]), json!("a\nb"), json!(true), json!(long)]
+    {
+        assert!(id(it.clone()).is_err(), "{it}");
+    }
+}
+
+#[test]
+fn the_secrets_of_an_answer_are_taken_out_of_it() {
+    let text = format!(
+        "{}\noutputs: {{a: {{secret: /deep/0/password}}, b: {{secret: /deep}}, c: {{secret: /none}}, d: {{secret: /number}}}}",
+        api("timeoutSeconds: 5")
+    );
+    let declaration = declaration(&text).unwrap();
+    let mut answer = json!({"deep": [{"password": "pa55"}], "number": 7, "name": "it"});
+    let secrets = declaration.take_secrets(&mut answer);
+    assert_eq!(answer, json!({"deep": null, "number": null, "name": "it"}));
+    assert_eq!(json!(secrets), json!({"a": "pa55", "b": "[{\"password\":\"pa55\"}]", "d": "7"}));
 }

@@ -1,6 +1,6 @@
 //! What to tell a claim for a database on a server. No message holds a secret, or changes while its cause does not.
 
-use provisioner_kit::{Answer, Outputs, Retry};
+use provisioner_kit::{ANNOTATION_ABANDON, Answer, Outputs, Retry};
 
 use super::{Case, Stop, access::Unusable, decide::Obstacle, failure::Failure, settings::ServerSettings};
 
@@ -105,8 +105,7 @@ pub fn stays(answer: Answer) -> Answer {
     let message = format!(
         "the database is still to be removed: {}. If the server is gone for good, give up what is on it: set the \
          annotation {}=true on this claim",
-        answer.message,
-        super::leave::ANNOTATION_ABANDON
+        answer.message, ANNOTATION_ABANDON
     );
     Answer { retry: Retry::Soon, ..Answer::binding(message) }
 }

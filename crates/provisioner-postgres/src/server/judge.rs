@@ -2,12 +2,11 @@
 
 use api_types::ResourceClaimSpec;
 use k8s_openapi::api::core::v1::Secret;
-use provisioner_kit::{Answer, Claim, Retry, standing};
+use provisioner_kit::{Answer, Claim, Given, Retry, standing, text};
 
 use super::{
     access::Access,
     record::is_of_server,
-    secrets::{Given, text},
     settings::{ServerSettings, Tls, settings},
 };
 use crate::{NAME, credentials::Password, names::Names, validate};

@@ -4,15 +4,14 @@ use api_types::{DeprovisionPolicy, ResourceClaim};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
-use provisioner_kit::{Marks, Retry};
+use provisioner_kit::{Marks, Retry, Written};
 
 use super::{
-    Case, OnServer, Stop, conclude, deprovision, finalizer, judge,
+    Case, FINALIZER, OnServer, Stop, conclude, deprovision, judge,
     names::{Base, Mark},
     provide::{self, Provided},
     record::Record,
-    rotation,
-    secrets::{self, Written},
+    rotation, secrets,
     settings::ServerSettings,
     target,
 };
@@ -42,7 +41,7 @@ impl OnServer {
             None => {
                 let record = self.begin(case).await?;
                 let secret = secrets::build(&case.names, &marks, &record, &case.settings);
-                (settled(secrets::create(&self.client, &secret).await?, &case.settings)?, record)
+                (settled(self.secrets.create(&secret).await?, &case.settings)?, record)
             }
         };
         if !drops {
@@ -106,12 +105,12 @@ impl OnServer {
     ) -> Result<Secret, Stop> {
         match secrets::missing(&live, marks, record, settings) {
             None => Ok(live),
-            Some(patch) => settled(secrets::patch(&self.client, &live, patch).await?, settings),
+            Some(patch) => settled(self.secrets.patch(&live, patch).await?, settings),
         }
     }
 
     pub(super) async fn hold(&self, object: &ResourceClaim, wanted: bool) -> Result<(), Stop> {
-        match finalizer::hold(&self.client, &self.claims, object, wanted).await? {
+        match FINALIZER.set(&self.client, &self.claims, object, wanted).await? {
             true => Ok(()),
             false => Err(Stop::Wait(Retry::Soon)),
         }

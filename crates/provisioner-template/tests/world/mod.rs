@@ -16,6 +16,8 @@ use serde_json::Value;
 pub const NAMESPACE: &str = "team";
 pub const CLAIM: &str = "shop-cache";
 pub const RECORD: &str = "shop-cache-generated";
+/// Where the platform's Secrets lie.
+pub const PLATFORM: &str = "score-system";
 
 /// The kinds that the platform allows.
 const KINDS: [&str; 6] = [
@@ -31,6 +33,8 @@ pub struct World {
     pub server: TestApiServer,
     provisioner: Provisioner,
     claims: Cache<ResourceClaim>,
+    /// The API that declarations may use.
+    origin: Option<String>,
 }
 
 impl World {
@@ -41,6 +45,11 @@ impl World {
 
     /// A world with the claim of the fixture, changed.
     pub fn of(change: impl FnOnce(&mut ResourceClaim)) -> Self {
+        Self::at(None, change)
+    }
+
+    /// The same, where declarations may use the API at `origin`.
+    pub fn at(origin: Option<String>, change: impl FnOnce(&mut ResourceClaim)) -> Self {
         let server = TestApiServer::new();
         server.serve::<Secret>();
         server.serve::<Service>();
@@ -51,7 +60,7 @@ impl World {
             serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
         change(&mut claim);
         server.insert(claim);
-        Self::with(server)
+        Self::with(server, origin)
     }
 
     /// A world with a claim of this declaration.
@@ -59,19 +68,21 @@ impl World {
         Self::of(|claim| declare(claim, declaration))
     }
 
-    fn with(server: TestApiServer) -> Self {
+    fn with(server: TestApiServer, origin: Option<String>) -> Self {
         let claims = Cache::from_objects(server.list());
         let provisioner = Provisioner::new(Parts {
             client: server.client(),
             claims: claims.clone(),
             allowed_kinds: KINDS.iter().map(|kind| kind.parse().unwrap()).collect(),
+            origins: origin.iter().map(|origin| origin.parse().unwrap()).collect(),
+            secrets_namespace: PLATFORM.to_owned(),
         });
-        Self { server, provisioner, claims }
+        Self { server, provisioner, claims, origin }
     }
 
     /// The same world with a new process, whose caches hold what is there now.
     pub fn restart(self) -> Self {
-        Self::with(self.server)
+        Self::with(self.server, self.origin)
     }
 
     /// One reconcile, of the newest claim that the process knows.

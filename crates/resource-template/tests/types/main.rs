@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use api_types::ResourceClaim;
 use platform::config::Config;
-use resource_template::{Declaration, Live, Manifest, Part, Readiness, Scope, visible};
+use resource_template::{Declaration, Live, Manifest, Part, Readiness, Scope, Step, visible};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -63,9 +63,10 @@ fn configured(file: &str, text: &str, class: &str) -> serde_json::Map<String, Va
     class.parameters.0.clone()
 }
 
-/// The first block of YAML on a page.
-fn example_of(page: &str) -> &str {
-    let (_, rest) = page.split_once("```yaml\n").unwrap();
+/// The first block of YAML in a section of a page.
+fn example_of<'a>(page: &'a str, section: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let (_, rest) = rest.split_once("```yaml\n").unwrap();
     rest.split_once("```").unwrap().0
 }
 
@@ -99,6 +100,7 @@ fn in_words(part: &Part) -> String {
         Part::Text(text) => text.clone(),
         Part::Generated(generated) => format!("<{} of {}>", generated.name, generated.length),
         Part::Copied(reference) => format!("<{} of {}>", reference.key, reference.name),
+        Part::Credential(key) => format!("<credential {key}>"),
     }
 }
 
@@ -175,7 +177,7 @@ fn a_route_to_a_port_that_the_workload_does_not_have_is_the_users_to_correct() {
 #[test]
 fn the_example_of_the_page_works_in_less_than_sixty_lines() {
     let page = include_str!("../../../../docs/provisioners.md");
-    let text = example_of(page);
+    let text = example_of(page, "A type of your own");
     assert!(text.lines().count() < 60);
     let declaration = Declaration::read(&configured("page", text, "large")).unwrap();
     let case: Case =
@@ -193,6 +195,39 @@ fn the_example_of_the_page_works_in_less_than_sixty_lines() {
     assert_eq!(declaration.readiness(&scope).unwrap(), Readiness::Ready);
     let outputs = declaration.outputs(&scope).unwrap();
     assert_eq!(json!(outputs.values), json!({"host": "shop-it-memcached.team.svc", "port": 11211}));
+}
+
+#[test]
+fn the_example_of_a_type_behind_an_api_works() {
+    let page = include_str!("../../../../docs/provisioners.md");
+    let text = example_of(page, "A type behind an API");
+    assert!(text.lines().count() < 60);
+    let declaration = Declaration::read(&configured("page", text, "default")).unwrap();
+    let case: Case =
+        serde_yaml_ng::from_str("{file: page, class: default, params: {sizeGi: 5}, outputs: {}}").unwrap();
+    let inputs = declaration.inputs(&claim(&case)).unwrap();
+    let api = declaration.external_api().unwrap();
+    assert_eq!(api.origin().to_string(), "https://storage.example.com");
+    let create = api.request(&Step::Create, &inputs).unwrap();
+    let join = |parts: &[Part]| Some(parts.iter().map(in_words).collect());
+    let body = create.asked.body.unwrap().open(&join).unwrap();
+    assert_eq!(body, json!({"name": "team-b4962d3622", "sizeGi": 5}));
+    assert_eq!(join(&create.headers["authorization"]).unwrap(), "Bearer <credential token>");
+    let mut answer = json!({
+        "id": "a/b", "name": "team-b4962d3622", "state": "available", "host": "s3.example.com",
+        "credentials": {"accessKey": "AK", "secretKey": "SK"},
+    });
+    let secrets = declaration.take_secrets(&mut answer);
+    assert_eq!(json!(secrets), json!({"access_key": "AK", "secret_key": "SK"}));
+    let id = api.id(&inputs, answer.clone()).unwrap();
+    let read = api.request(&Step::Read(id), &inputs).unwrap();
+    assert_eq!(read.asked.url, "https://storage.example.com/api/v1/buckets/a%2Fb?view=full");
+    let scope = Scope::of(&inputs, &Live { answer: Some(answer), ..Live::default() });
+    assert_eq!(declaration.readiness(&scope).unwrap(), Readiness::Ready);
+    assert_eq!(api.failure(&scope).unwrap(), None);
+    let outputs = declaration.outputs(&scope).unwrap();
+    let expected = json!({"name": "team-b4962d3622", "endpoint": "https://s3.example.com"});
+    assert_eq!(json!(outputs.values), expected);
 }
 
 #[test]

@@ -1,0 +1,440 @@
+//! Resources that lie behind an API of the platform's.
+//!
+//! A pass writes down what it is going to ask for ([`state`]), holds a claim that is to remove it, asks for it, writes
+//! down what was made, looks at it and answers. Every request is bounded ([`http`]), and every reply judged ([`reply`]).
+//! What lies behind an API tells nobody when it changes, so it is looked at now and then.
+
+mod http;
+mod keep;
+mod leave;
+mod pauses;
+mod reply;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api_types::{ClaimPhase, ResourceClaim, SecretKeyRef};
+use controller_kit::Cache;
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::Client;
+use provisioner_kit::{
+    Answer, Claim, Finalizer, FinalizerError, Given, Incomplete, Outputs, Retry, SecretError, Secrets, text,
+};
+use resource_template::{Asked, ExternalApi, Live, Origin, Part, Request, Scope, Step, generated_name};
+use serde_json::Value;
+
+use self::{
+    http::{Call, Http},
+    pauses::Pauses,
+    reply::{Trouble, judge, words},
+    state::{State, output_key},
+};
+use crate::{
+    NAME,
+    conclude::{Assessed, Watched, conclude},
+    controller::Pass,
+    declare::{Declared, wrong},
+    generate::Values,
+    lookup::{References, Referred},
+    record,
+};
+
+pub use self::state::is_of_api;
+
+/// Stands on a claim whose resource behind an API is to be removed with it.
+pub const FINALIZER: Finalizer = Finalizer { name: "score.dev/external-api", manager: NAME };
+
+/// Provides resources behind APIs.
+pub struct OnApi {
+    client: Client,
+    claims: Cache<ResourceClaim>,
+    secrets: Secrets,
+    /// Where the platform's Secrets lie.
+    namespace: String,
+    origins: BTreeSet<Origin>,
+    http: Http,
+    pauses: Pauses,
+}
+
+/// A step that talks to the API server failed; it is tried again with a growing delay.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The claim is not what an API server hands out.
+    #[error("failed to read the claim")]
+    Claim(#[from] Incomplete),
+    /// A Secret could not be read or written.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
+    /// The metadata of the claim could not be written.
+    #[error(transparent)]
+    Finalizer(#[from] FinalizerError),
+    /// No value can be generated without it.
+    #[error("failed to get randomness from the operating system")]
+    Randomness(#[from] rand::rngs::SysError),
+}
+
+/// Why a pass ends early.
+enum Stop {
+    Answer(Box<Answer>),
+    Wait(Retry),
+    Failed(Error),
+}
+
+impl From<Answer> for Stop {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(Box::new(answer))
+    }
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Stop {
+    /// The same with another answer, if it is one.
+    fn map(self, change: impl FnOnce(Answer) -> Answer) -> Self {
+        match self {
+            Self::Answer(answer) => change(*answer).into(),
+            other => other,
+        }
+    }
+}
+
+fn ended(pass: Result<Answer, Stop>) -> Result<Pass, Error> {
+    match pass {
+        Ok(answer) => Ok(Pass::Answered(answer)),
+        Err(Stop::Answer(answer)) => Ok(Pass::Answered(*answer)),
+        Err(Stop::Wait(retry)) => Ok(Pass::Waits(retry)),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What<'a> {
+    /// To make something, once for this key.
+    Make(&'a str),
+    /// To look at it.
+    Look,
+    /// To remove it; nobody needs the answer.
+    Remove,
+}
+
+/// A claim, what it asks for, and what the platform gives to get it.
+struct Case<'a> {
+    object: &'a ResourceClaim,
+    claim: Claim,
+    declared: &'a Declared,
+    api: &'a ExternalApi,
+    credentials: BTreeMap<String, ByteString>,
+    authority: Option<Vec<u8>>,
+}
+
+impl OnApi {
+    /// Works with `client` at `origins` alone; the platform's Secrets lie in `namespace`.
+    pub fn new(
+        client: Client,
+        claims: Cache<ResourceClaim>,
+        namespace: String,
+        origins: impl IntoIterator<Item = Origin>,
+    ) -> Self {
+        let secrets = Secrets::new(client.clone(), NAME);
+        let origins = origins.into_iter().collect();
+        Self { client, claims, secrets, namespace, origins, http: Http::default(), pauses: Pauses::default() }
+    }
+
+    /// Makes what is `declared` behind `api`, as far as it is not there yet, and says how far it is.
+    ///
+    /// # Errors
+    /// If the API server does not answer as it should; whatever the other API does is an answer.
+    pub async fn provide(
+        &self,
+        object: &ResourceClaim,
+        declared: &Declared,
+        api: &ExternalApi,
+    ) -> Result<Pass, Error> {
+        ended(self.pass(object, declared, api).await)
+    }
+
+    async fn pass(
+        &self,
+        object: &ResourceClaim,
+        declared: &Declared,
+        api: &ExternalApi,
+    ) -> Result<Answer, Stop> {
+        if let Some(pause) = self.pauses.left(object) {
+            return Err(Stop::Wait(Retry::After(pause)));
+        }
+        let case = self.case(object, declared, api).await?;
+        let create = case.request(&Step::Create)?;
+        let (mut secret, mut state) = self.keep(&case, &create).await?;
+        if state.id.is_none() {
+            (secret, state) = self.create(&case, &create, secret, state).await?;
+        }
+        self.look(&case, &create, secret, state).await
+    }
+
+    async fn case<'a>(
+        &self,
+        object: &'a ResourceClaim,
+        declared: &'a Declared,
+        api: &'a ExternalApi,
+    ) -> Result<Case<'a>, Stop> {
+        let claim = Claim::try_from(object)?;
+        if !self.origins.contains(api.origin()) {
+            let why = format!(
+                "`{}` is none of the APIs that are allowed here: the chart's value `externalApi.origins` decides",
+                api.origin()
+            );
+            return Err(wrong(object, &why).into());
+        }
+        let mut credentials = BTreeMap::new();
+        if let Some(name) = &api.credentials {
+            let secret = self.given(object, name).await?;
+            let keys = secret.data.iter().flatten().map(|(key, _)| key);
+            let lines =
+                keys.filter_map(|key| Some((key.clone(), ByteString(text(&secret, key)?.into_bytes()))));
+            credentials = lines.collect();
+        }
+        let authority = match &api.authority {
+            None => None,
+            Some(authority) => {
+                let secret = self.given(object, &authority.secret).await?;
+                let lacks = || self.lacks(object, &authority.secret, &authority.key);
+                Some(text(&secret, &authority.key).ok_or_else(lacks)?.into_bytes())
+            }
+        };
+        Ok(Case { object, claim, declared, api, credentials, authority })
+    }
+
+    /// A Secret of the platform. Nothing tells when it has been put right.
+    async fn given(&self, object: &ResourceClaim, name: &str) -> Result<Secret, Stop> {
+        let why = match self.secrets.given(&self.namespace, name).await? {
+            Given::Secret(secret) => return Ok(*secret),
+            Given::Missing => format!("there is no `{name}` in the namespace `{}`", self.namespace),
+            Given::Forbidden => format!(
+                "the provisioner may not read `{name}`: it has to be named in its chart value `externalApi.secrets`"
+            ),
+        };
+        Err(wrong(object, &why).retry(Retry::Rarely).into())
+    }
+
+    fn lacks(&self, object: &ResourceClaim, name: &str, key: &str) -> Answer {
+        let why = format!("`{name}` in the namespace `{}` has no `{key}`", self.namespace);
+        wrong(object, &why).retry(Retry::Rarely)
+    }
+
+    /// Sends `request`, which is to do `what`, and gives the status and the JSON of a success.
+    async fn send(
+        &self,
+        case: &Case<'_>,
+        request: &Request,
+        values: &Values,
+        what: What<'_>,
+    ) -> Result<(u16, Value), Trouble> {
+        let call = case.call(request, values, what)?;
+        let reply = self.http.send(case.api.origin(), case.authority.as_deref(), call).await?;
+        let result = judge(&reply, what != What::Remove, &values.all());
+        if let Err(Trouble::Later { after: Some(pause), .. }) = &result {
+            self.pauses.set(case.object, *pause);
+        }
+        if let Err(trouble) = &result {
+            tracing::info!(origin = %case.api.origin(), status = reply.status, ?trouble, "an API did not do it");
+        }
+        result
+    }
+
+    /// What `requests` need that is not in them.
+    async fn values(&self, case: &Case<'_>, secret: &Secret, requests: &[&Request]) -> Result<Values, Stop> {
+        let parts = || requests.iter().flat_map(|request| request.parts());
+        let mut values = Values {
+            generated: record::values(secret),
+            credentials: case.credentials.clone(),
+            ..Values::default()
+        };
+        let references = parts().filter_map(|part| match part {
+            Part::Copied(reference) => Some(reference),
+            _ => None,
+        });
+        for SecretKeyRef { name, key } in references {
+            let found = self.secrets.own(&case.claim.namespace, name).await?.and_then(|secret| secret.data);
+            let Some(value) = found.and_then(|mut data| data.remove(key)) else {
+                let message = format!("waiting for `{key}` of `{name}`, which its params refer to");
+                return Err(Answer::binding(message).retry(Retry::Soon).into());
+            };
+            values.copied.insert(SecretKeyRef { name: name.clone(), key: key.clone() }, value);
+        }
+        for part in parts() {
+            if let (Part::Credential(key), None) = (part, case.credential(part)) {
+                let name = case.api.credentials.as_deref().unwrap_or("(no secretRef)");
+                return Err(self.lacks(case.object, name, key).into());
+            }
+        }
+        Ok(values)
+    }
+
+    /// Asks for what `state` says is to be made, and writes down what was.
+    async fn create(
+        &self,
+        case: &Case<'_>,
+        create: &Request,
+        secret: Secret,
+        state: State,
+    ) -> Result<(Secret, State), Stop> {
+        let request = Request { asked: state.asked.clone(), headers: create.headers.clone() };
+        let values = self.values(case, &secret, &[&request]).await?;
+        match self.send(case, &request, &values, What::Make(&state.key)).await {
+            Ok((_, answer)) => self.made(case, &secret, state, answer).await,
+            Err(Trouble::Refused(_)) if state.asked != create.asked => {
+                // It is certain now that there is nothing by the former question.
+                let state = State::intended(&case.claim.uid, create.asked.clone());
+                self.write(case, secret, &state).await?;
+                Err(Stop::Wait(Retry::Soon))
+            }
+            Err(trouble) => Err(case.stop(&trouble)),
+        }
+    }
+
+    async fn made(
+        &self,
+        case: &Case<'_>,
+        secret: &Secret,
+        mut state: State,
+        mut answer: Value,
+    ) -> Result<(Secret, State), Stop> {
+        state.outputs.extend(case.take_secrets(&mut answer));
+        let id = case.api.id(&case.declared.inputs, answer);
+        let id = id.map_err(|why| wrong(case.object, &why.message).retry(Retry::Rarely))?;
+        tracing::info!(id, origin = %case.api.origin(), "a resource was made");
+        state.id = Some(id);
+        let secret = self.write(case, secret.clone(), &state).await?;
+        Ok((secret, state))
+    }
+
+    /// Looks at what was made, and says what became of it.
+    async fn look(
+        &self,
+        case: &Case<'_>,
+        create: &Request,
+        secret: Secret,
+        mut state: State,
+    ) -> Result<Answer, Stop> {
+        self.point_to(case, &state).await?;
+        let read = case.request(&Step::Read(state.id.clone().unwrap_or_default()))?;
+        let values = self.values(case, &secret, &[&read]).await?;
+        let mut answer = match self.send(case, &read, &values, What::Look).await {
+            Ok((_, answer)) => answer,
+            Err(Trouble::Gone) => return Ok(case.gone(state.provisioned)),
+            Err(trouble) => {
+                // What was there is still there, as far as anybody knows.
+                let outputs = former(case.object);
+                return Err(case.stop(&trouble).map(|answer| Answer { outputs, ..answer }));
+            }
+        };
+        state.outputs.extend(case.take_secrets(&mut answer));
+        state.provisioned = true;
+        let secret = self.write(case, secret, &state).await?;
+        Ok(case.conclude(answer, &secret, &state, state.asked != create.asked))
+    }
+}
+
+/// What the claim has given so far.
+fn former(object: &ResourceClaim) -> Option<Outputs> {
+    let status = object.status.as_ref()?;
+    Some(Outputs { values: status.outputs.clone(), revision: status.outputs_revision.clone()? })
+}
+
+impl Case<'_> {
+    fn request(&self, step: &Step) -> Result<Request, Stop> {
+        let request = self.api.request(step, &self.declared.inputs);
+        request.map_err(|misfit| wrong(self.object, &misfit.to_string()).into())
+    }
+
+    fn credential(&self, part: &Part) -> Option<&ByteString> {
+        match part {
+            Part::Credential(key) => self.credentials.get(key),
+            _ => None,
+        }
+    }
+
+    fn call(&self, request: &Request, values: &Values, what: What<'_>) -> Result<Call, Trouble> {
+        let text = |parts: &[Part]| values.join(parts).and_then(|value| String::from_utf8(value.0).ok());
+        let no_text = || Trouble::Closed("a credential that is to be sent is missing, or no text".to_owned());
+        let Asked { method, url, body } = &request.asked;
+        let mut headers = Vec::new();
+        for (name, parts) in &request.headers {
+            headers.push((name.clone(), text(parts).ok_or_else(no_text)?));
+        }
+        if let What::Make(key) = what {
+            headers.push(("idempotency-key".to_owned(), key.to_owned()));
+        }
+        let body = body.as_ref().map(|body| body.open(&text).ok_or_else(no_text)).transpose()?;
+        Ok(Call { method: method.as_str(), url: url.clone(), headers, body, timeout: self.api.timeout })
+    }
+
+    fn take_secrets(&self, answer: &mut Value) -> BTreeMap<String, ByteString> {
+        let secrets = self.declared.declaration.take_secrets(answer).into_iter();
+        secrets.map(|(name, value)| (name, ByteString(value.into_bytes()))).collect()
+    }
+
+    /// What follows from `trouble`. Who only has to let others go first has nothing to say.
+    fn stop(&self, trouble: &Trouble) -> Stop {
+        match words(trouble, self.api.origin(), &self.claim.key) {
+            Some(answer) => answer.into(),
+            None => Stop::Wait(Retry::Busy),
+        }
+    }
+
+    fn gone(&self, was_there: bool) -> Answer {
+        let origin = self.api.origin();
+        if !was_there {
+            return Answer::binding(format!("`{origin}` has taken the order, and does not show it yet"))
+                .retry(Retry::Soon);
+        }
+        Answer::failed(format!(
+            "what was made for it is no longer at `{origin}`, and an empty one in its place would hide that: ask your \
+             platform team to restore it, or to delete this claim so that a new one is made"
+        ))
+        .retry(Retry::Rarely)
+    }
+
+    /// What the `answer`, from which the secrets were taken, comes to.
+    fn conclude(&self, answer: Value, secret: &Secret, state: &State, is_other: bool) -> Answer {
+        let declaration = &self.declared.declaration;
+        let scope = Scope::of(&self.declared.inputs, &Live { answer: Some(answer), ..Live::default() });
+        if let Some(waits_for) = declaration.waits_for(&scope) {
+            tracing::info!(waits_for, "an expression has no value yet");
+        }
+        match self.api.failure(&scope) {
+            Ok(Some(message)) => return Answer::failed(message).retry(Retry::Checked),
+            Ok(None) => {}
+            Err(why) if why.yet => {}
+            Err(why) => return wrong(self.object, &why.message).retry(Retry::Rarely),
+        }
+        let (mut resolved, mut references) = (declaration.outputs(&scope), References::default());
+        let (name, uid) = (generated_name(&self.claim.name), secret.metadata.uid.clone().unwrap_or_default());
+        if let Ok(resolved) = &mut resolved {
+            for output in declaration.secret_outputs() {
+                let reference = SecretKeyRef { name: name.clone(), key: output_key(output) };
+                let value = state.outputs.get(output);
+                let referred =
+                    value.map_or(Referred::Absent, |value| Referred::Held(value.clone(), uid.clone()));
+                references.secrets.insert(output.to_owned(), referred);
+                resolved.secrets.insert(output.to_owned(), reference);
+            }
+        }
+        let assessed = Assessed { readiness: declaration.readiness(&scope), resolved, references };
+        let answer = conclude(self.object, Watched::NowAndThen, assessed);
+        if is_other && answer.phase == ClaimPhase::Bound {
+            let message = format!(
+                "ready, as it was asked for first: what has changed since is not passed on; take it back, or rename \
+                 resources.{} to have another",
+                self.claim.key
+            );
+            return Answer { message, ..answer };
+        }
+        answer
+    }
+}
