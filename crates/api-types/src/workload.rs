@@ -388,7 +388,7 @@ pub struct WorkloadStatus {
     /// The generation of the spec that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The annotations `score.dev/…` of the Workload that this status describes. The generation does not count them, so
+    /// The annotations `score.dev/*` of the Workload that this status describes. The generation does not count them, so
     /// whoever changes one waits for it here before Ready is asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub observed_annotations: BTreeMap<String, String>,

@@ -87,25 +87,6 @@ impl Kit {
         (cache, triggers)
     }
 
-    /// A controller of the objects in `cache`, triggered by the stream that came with it from [`Self::watch`]. Unlike
-    /// one with a watch of its own it neither stumbles over what does not parse nor keeps what nobody reads.
-    pub fn controller<Ctx>(
-        &self,
-        context: Ctx,
-        cache: &Cache<Ctx::Resource>,
-        triggers: impl Stream<Item = Result<Ctx::Resource, watcher::Error>> + Send + 'static,
-    ) -> Controller<Ctx>
-    where
-        Ctx: Context + Send + Sync + 'static,
-        Ctx::Error: Send + Sync + 'static,
-        Ctx::Resource: Clone + Debug + Serialize + DeserializeOwned,
-        Ctx::Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        // The watch that this begins with is dropped before it was ever polled.
-        Controller::namespaced_all(self.client.clone(), context, watcher::Config::default())
-            .with_controller(|_| runtime::Controller::for_stream(triggers, cache.store()))
-    }
-
     /// Gives `controller` this kit's name, metrics, events, concurrency and graceful stop, and runs it until the
     /// process stops and the running reconciles have ended. It sets the whole of the controller's `Config`.
     pub async fn run_controller<Ctx>(&self, controller: Controller<Ctx>)

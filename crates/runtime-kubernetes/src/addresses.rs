@@ -42,13 +42,23 @@ fn public(name: &str, url: String, ready: bool) -> Exposure {
     Exposure { name: name.to_owned(), url, scope: ExposureScope::Public, ready }
 }
 
-/// At the address of a load balancer, once it has one.
+/// At the address of a load balancer, once it has one. Of several the first counts: they all lead to the same.
 fn balanced(sources: Sources<'_>) -> impl Iterator<Item = Exposure> {
     let status = sources.service.and_then(|service| service.status.as_ref()?.load_balancer.as_ref());
-    let address = status.and_then(|status| status.ingress.iter().flatten().find_map(address));
-    address.into_iter().flat_map(move |host| {
-        tcp(sources.ports).map(move |port| public(&port.label, url(&host, port), sources.running))
+    let balancers = status.into_iter().flat_map(|status| status.ingress.iter().flatten());
+    let first = balancers.filter_map(|balancer| Some((balancer, address(balancer)?))).next();
+    first.into_iter().flat_map(move |(balancer, host)| {
+        tcp(sources.ports).map(move |port| {
+            public(&port.label, url(&host, port), sources.running && !is_in_error(balancer, port))
+        })
     })
+}
+
+/// Whether the balancer says that it cannot serve this port.
+fn is_in_error(balancer: &LoadBalancerIngress, port: &ValidPort) -> bool {
+    let ports = balancer.ports.iter().flatten();
+    let mut mine = ports.filter(|it| it.port == port.port && it.protocol == "TCP");
+    mine.any(|it| it.error.as_ref().is_some_and(|error| !error.is_empty()))
 }
 
 /// The name, or the address as it stands in a URL. That of this machine is nobody else's.
@@ -103,91 +113,4 @@ fn is_local(host: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::{PLAN, parse, plan};
-
-    fn port(port: i32, label: &str, protocol: Protocol) -> ValidPort {
-        ValidPort { name: label.into(), label: label.into(), port, target: port, protocol }
-    }
-
-    fn urls(claims: &[(&str, &str)], service: &str, running: bool) -> Vec<(String, ExposureScope, bool)> {
-        let identity = Identity::of(&plan(&format!("{PLAN}  containers: {{}}\n"))).unwrap();
-        let claims: Vec<_> = claims.iter().map(|(key, url)| ((*key).to_owned(), (*url).to_owned())).collect();
-        let ports =
-            [port(53, "dns", Protocol::Udp), port(80, "80", Protocol::Tcp), port(443, "web", Protocol::Tcp)];
-        let sources = Sources {
-            identity: &identity,
-            ports: &ports,
-            claims: &claims,
-            routes: &[],
-            service: Some(&parse(service)),
-            cluster_domain: "cluster.local",
-            running,
-        };
-        exposures(sources).into_iter().map(|it| (it.url, it.scope, it.ready)).collect()
-    }
-
-    #[test]
-    fn a_url_has_the_scheme_and_the_port_of_what_answers() {
-        for (label, number, expected) in [
-            ("web", 80, "http://host"),
-            ("8080", 8080, "http://host:8080"),
-            ("secure", 443, "https://host"),
-            ("https", 8443, "https://host:8443"),
-            ("httpsish", 81, "http://host:81"),
-        ] {
-            assert_eq!(url("host", &port(number, label, Protocol::Tcp)), expected);
-        }
-    }
-
-    const NO_ADDRESS: &str = "{spec: {type: LoadBalancer}, status: {loadBalancer: {}}}";
-
-    #[test]
-    fn inside_the_cluster_every_tcp_port_has_a_name() {
-        let internal = |ready| {
-            vec![
-                ("http://hello.team-a.svc.cluster.local".to_owned(), ExposureScope::Cluster, ready),
-                ("https://hello.team-a.svc.cluster.local".to_owned(), ExposureScope::Cluster, ready),
-            ]
-        };
-        assert_eq!(urls(&[], NO_ADDRESS, true), internal(true));
-        assert_eq!(urls(&[], NO_ADDRESS, false), internal(false));
-    }
-
-    #[test]
-    fn a_resource_comes_first_and_an_address_of_its_own_before_the_internal_name() {
-        let service = "{status: {loadBalancer: {ingress: [{ip: '2001:db8::1'}]}}}";
-        let urls = urls(&[("route", "https://shop.example.com/cart")], service, true);
-        let public: Vec<_> = urls
-            .iter()
-            .filter(|(_, scope, _)| *scope == ExposureScope::Public)
-            .map(|(url, ..)| url.as_str())
-            .collect();
-        assert_eq!(
-            public,
-            ["https://shop.example.com/cart", "http://[2001:db8::1]", "https://[2001:db8::1]"]
-        );
-        assert_eq!(urls.len(), 5);
-    }
-
-    #[test]
-    fn the_machine_of_whoever_asks_is_no_address() {
-        for address in ["{hostname: localhost}", "{ip: 127.0.0.1}", "{ip: '::1'}", "{hostname: a.localhost}"]
-        {
-            let service = format!("{{status: {{loadBalancer: {{ingress: [{address}]}}}}}}");
-            assert_eq!(urls(&[], &service, true).len(), 2, "{address}");
-        }
-        for url in ["http://localhost:8080/x", "http://u@127.0.0.1", "http://[::1]:80", "https://x.localhost"]
-        {
-            assert_eq!(urls(&[("route", url)], NO_ADDRESS, true).len(), 2, "{url}");
-        }
-    }
-
-    #[test]
-    fn the_first_balancer_with_an_address_counts() {
-        let service =
-            "{status: {loadBalancer: {ingress: [{ip: ''}, {hostname: lb.example.com, ip: 192.0.2.1}]}}}";
-        assert_eq!(urls(&[], service, true)[0].0, "http://lb.example.com");
-    }
-}
+mod tests;

@@ -14,7 +14,8 @@ use crate::{
     validate::Identity,
 };
 
-/// How long a roll-out may take, or a Workload that runs may have too few instances, before there is a word about it.
+/// How long a roll-out may take, or a Workload that runs may have too few instances, before there is a word about it. Well
+/// below the half minute after which a runtime that does not answer to a plan counts as absent.
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What to do about the answer.

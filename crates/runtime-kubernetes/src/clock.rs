@@ -8,25 +8,42 @@ use std::{
 
 use crate::validate::Identity;
 
-/// Plans that are gone are forgotten after this long; whoever still waits then was told long ago.
+/// Plans that are gone are forgotten after this long, or twice as long; whoever still waits then was told long ago.
 const FORGET: Duration = Duration::from_secs(3600);
 
 /// Since when, by the uid and generation of the plan.
 #[derive(Debug, Default)]
-pub struct Clock(Mutex<HashMap<(String, i64), Instant>>);
+pub struct Clock(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    since: HashMap<(String, i64), Instant>,
+    /// When it was last looked for plans that are gone.
+    swept: Option<Instant>,
+}
 
 impl Clock {
     /// How long the plan has been under way at `now`: zero the first time.
     pub fn waited(&self, identity: &Identity, now: Instant) -> Duration {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.retain(|_, start| now.duration_since(*start) < FORGET);
-        let start = since.entry(key(identity)).or_insert(now);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.sweep(now);
+        let start = known.since.entry(key(identity)).or_insert(now);
         now.duration_since(*start)
     }
 
     /// The plan is no longer under way.
     pub fn stop(&self, identity: &Identity) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key(identity));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).since.remove(&key(identity));
+    }
+}
+
+impl Known {
+    /// Looks through all plans only as often as there can be one to forget.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_none_or(|swept| now.duration_since(swept) >= FORGET) {
+            self.since.retain(|_, start| now.duration_since(*start) < FORGET);
+            self.swept = Some(now);
+        }
     }
 }
 
@@ -64,7 +81,11 @@ mod tests {
     fn what_nobody_asks_for_is_forgotten() {
         let (clock, start) = (Clock::default(), Instant::now());
         clock.waited(&identity(1), start);
-        clock.waited(&identity(2), start + FORGET);
-        assert_eq!(clock.0.lock().unwrap().len(), 1);
+        clock.waited(&identity(2), start + FORGET / 2);
+        assert_eq!(clock.0.lock().unwrap().since.len(), 2);
+        clock.waited(&identity(3), start + FORGET);
+        assert_eq!(clock.0.lock().unwrap().since.len(), 2);
+        clock.waited(&identity(3), start + 2 * FORGET);
+        assert_eq!(clock.0.lock().unwrap().since.len(), 1);
     }
 }

@@ -116,6 +116,22 @@ async fn replicas_are_as_many_as_asked_for_and_else_as_somebody_scales() -> Resu
 }
 
 #[tokio::test]
+async fn a_change_of_an_annotation_is_waited_for_as_the_documentation_says() -> Result {
+    with_namespace("annotation", async |context: Context| {
+        context.apply(&annotated("score.dev/replicas: '1'", WAIT)).await?;
+        context.wait_ready("it").await?;
+        context.kubectl(&["annotate", "--overwrite", "workload/it", "score.dev/replicas=2"]).await?;
+        let observed = r"--for=jsonpath={.status.observedAnnotations.score\.dev/replicas}=2";
+        context.kubectl(&["wait", observed, "--timeout=60s", "workload/it"]).await?;
+        context.kubectl(&["wait", "--for=condition=Ready", "--timeout=180s", "workload/it"]).await?;
+        let running = pods(&context).await?.len();
+        ensure!(running == 2, "{running} run when it is said that two do");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn an_autoscaler_decides_about_replicas_alone() -> Result {
     with_namespace("autoscaling", async |context: Context| {
         let annotations =

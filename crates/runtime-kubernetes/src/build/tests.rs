@@ -160,6 +160,15 @@ fn something_that_runs_at_times_has_its_place_in_a_cron_job() {
 }
 
 #[test]
+fn the_platform_says_how_many_runs_of_a_cron_job_are_kept() {
+    let kept =
+        "{kind: CronJob, schedule: '@daily', successfulJobsHistoryLimit: 0, failedJobsHistoryLimit: 4}";
+    let built = main(&valued(kept), PodSecurity::Baseline);
+    assert_eq!(built["spec"]["successfulJobsHistoryLimit"], 0);
+    assert_eq!(built["spec"]["failedJobsHistoryLimit"], 4);
+}
+
+#[test]
 fn an_autoscaler_decides_about_the_main_object_which_then_says_nothing_of_it() {
     for kind in ["Deployment", "StatefulSet"] {
         let yaml = valued(&format!("{{kind: {kind}, autoscaling: {{minReplicas: 2, maxReplicas: 5}}}}"));

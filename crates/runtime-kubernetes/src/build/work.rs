@@ -20,9 +20,6 @@ use crate::{
     values::{ConcurrencyPolicy, Run, Scaling, Schedule, Work},
 };
 
-/// How many runs that completed are kept, and how many that failed: enough to see what the last ones did.
-const KEPT: (i32, i32) = (3, 1);
-
 /// What makes instances of `template` for `plan`.
 pub(super) fn build(plan: &ValidPlan, template: PodTemplateSpec) -> Main {
     let identity = &plan.identity;
@@ -88,13 +85,12 @@ fn job_spec(run: &Run, template: PodTemplateSpec) -> JobSpec {
 fn cron_job(identity: &Identity, schedule: &Schedule, run: JobTemplateSpec) -> CronJob {
     let policy =
         ConcurrencyPolicy::ALL.into_iter().find(|(_, policy)| *policy == schedule.concurrency_policy);
-    let (completed, failed) = KEPT;
     let spec = CronJobSpec {
         schedule: schedule.schedule.clone(),
         time_zone: schedule.time_zone.clone(),
         concurrency_policy: policy.map(|(name, _)| name.to_owned()),
-        successful_jobs_history_limit: Some(completed),
-        failed_jobs_history_limit: Some(failed),
+        successful_jobs_history_limit: Some(schedule.completed_kept),
+        failed_jobs_history_limit: Some(schedule.failed_kept),
         job_template: run,
         ..CronJobSpec::default()
     };

@@ -191,10 +191,11 @@ fn name_problem(host: Option<&str>, domain: Option<&str>) -> Option<&'static str
 /// Whether a way in is open, as far as `live`, the object that makes it, says.
 ///
 /// An Ingress is open when its controller has published an address. An HTTPRoute is open when a Gateway has accepted
-/// it, as it is now, and has found where it leads. Where no controller says anything it never counts as open.
+/// it, as it is now, has found where it leads, and does not say that it is not in force there. Where no controller says
+/// anything it never counts as open.
 pub fn open(live: &Value) -> bool {
-    let addresses = live.pointer("/status/loadBalancer/ingress").and_then(Value::as_array);
-    if addresses.is_some_and(|addresses| !addresses.is_empty()) {
+    let balancers = live.pointer("/status/loadBalancer/ingress").and_then(Value::as_array);
+    if balancers.into_iter().flatten().any(has_address) {
         return true;
     }
     let generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
@@ -205,9 +206,13 @@ pub fn open(live: &Value) -> bool {
             .filter(|it| it["type"] == type_ && it["observedGeneration"].as_i64() >= generation)
             .any(|it| it["status"] == status)
     };
-    parents
-        .into_iter()
-        .any(|parent| says(parent, "Accepted", "True") && !says(parent, "ResolvedRefs", "False"))
+    let refuses =
+        |parent: &Value| ["ResolvedRefs", "Programmed"].iter().any(|type_| says(parent, type_, "False"));
+    parents.into_iter().any(|parent| says(parent, "Accepted", "True") && !refuses(parent))
+}
+
+fn has_address(balancer: &Value) -> bool {
+    ["hostname", "ip"].iter().any(|key| balancer[key].as_str().is_some_and(|address| !address.is_empty()))
 }
 
 #[cfg(test)]

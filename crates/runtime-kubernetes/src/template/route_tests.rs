@@ -104,7 +104,15 @@ fn an_ingress_is_open_when_it_has_an_address() {
         ("{}", false),
         ("{status: {loadBalancer: {}}}", false),
         ("{status: {loadBalancer: {ingress: []}}}", false),
+        ("{status: {loadBalancer: {ingress: [{}]}}}", false),
+        ("{status: {loadBalancer: {ingress: [{ip: '', hostname: ''}]}}}", false),
         ("{status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}}", true),
+        (
+            "{status: {loadBalancer: {ingress: [{ip: '2001:db8::1', ports: [{port: 443, protocol: TCP}]}]}}}",
+            true,
+        ),
+        ("{status: {loadBalancer: {ingress: [{hostname: lb.example.com}]}}}", true),
+        ("{status: {loadBalancer: {ingress: [{}, {hostname: lb.example.com}]}}}", true),
     ] {
         assert_eq!(open(&parse(status)), expected, "{status}");
     }
@@ -126,8 +134,34 @@ fn a_route_is_open_when_a_gateway_has_accepted_it_as_it_is() {
         "[]".to_owned(),
         "[{type: Accepted, status: 'True', observedGeneration: 1}]".to_owned(),
         "[{type: Accepted, status: 'False', observedGeneration: 2}]".to_owned(),
+        "[{type: Accepted, status: 'Unknown', observedGeneration: 2}]".to_owned(),
+        "[{type: Accepted, status: 'True'}]".to_owned(),
+        "[{type: ResolvedRefs, status: 'True', observedGeneration: 2}]".to_owned(),
         format!("[{accepted}, {{type: ResolvedRefs, status: 'False', observedGeneration: 2}}]"),
+        format!("[{accepted}, {{type: Programmed, status: 'False', observedGeneration: 2}}]"),
     ] {
         assert!(!open(&live(&conditions)), "{conditions}");
     }
+    for conditions in [
+        format!("[{accepted}, {{type: Programmed, status: 'True', observedGeneration: 2}}]"),
+        format!("[{accepted}, {{type: Programmed, status: 'False', observedGeneration: 1}}]"),
+    ] {
+        assert!(open(&live(&conditions)), "{conditions}");
+    }
+}
+
+#[test]
+fn one_gateway_of_several_is_enough() {
+    let parents = |parents: &str| -> Value {
+        parse(&format!("{{metadata: {{generation: 1}}, status: {{parents: {parents}}}}}"))
+    };
+    let condition = |status: &str| {
+        format!("{{conditions: [{{type: Accepted, status: '{status}', observedGeneration: 1}}]}}")
+    };
+    assert!(open(&parents(&format!("[{}, {}]", condition("False"), condition("True")))));
+    assert!(!open(&parents(&format!("[{}, {}]", condition("False"), condition("False")))));
+    for none in ["[]", "[{}]"] {
+        assert!(!open(&parents(none)), "{none}");
+    }
+    assert!(!open(&parse("{metadata: {generation: 1}}")), "no status yet");
 }

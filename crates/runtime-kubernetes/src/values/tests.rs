@@ -45,9 +45,14 @@ fn each_kind_of_work_takes_what_belongs_to_it() {
         schedule: "*/5 * * * *".into(),
         time_zone: Some("Europe/Berlin".into()),
         concurrency_policy: ConcurrencyPolicy::Forbid,
+        completed_kept: 3,
+        failed_kept: 1,
     };
     let cron = "kind: CronJob, schedule: '*/5 * * * *', timeZone: Europe/Berlin, concurrencyPolicy: Forbid";
-    assert_eq!(read(&format!("{{{cron}, {numbers}}}")).unwrap().work, Work::CronJob(schedule, run));
+    let work = |yaml: &str| read(&format!("{{{cron}, {numbers}{yaml}}}")).unwrap().work;
+    assert_eq!(work(""), Work::CronJob(schedule.clone(), run.clone()));
+    let kept = Schedule { completed_kept: 0, failed_kept: 5, ..schedule };
+    assert_eq!(work(", successfulJobsHistoryLimit: 0, failedJobsHistoryLimit: 5"), Work::CronJob(kept, run));
 }
 
 #[test]
@@ -110,7 +115,13 @@ fn what_no_annotation_sets_is_for_the_platform_team() {
         refused("{tier: gold}"),
         "The platform's profile sets `tier`, which is not known: ask your platform team."
     );
-    assert!(refused("{kind: Job, ttlSecondsAfterFinished: -1}").ends_with(": ask your platform team."));
+    for yaml in [
+        "{kind: Job, ttlSecondsAfterFinished: -1}",
+        "{kind: Job, successfulJobsHistoryLimit: 1}",
+        "{kind: CronJob, schedule: '@daily', failedJobsHistoryLimit: 0}",
+    ] {
+        assert!(refused(yaml).ends_with(": ask your platform team."), "{yaml}");
+    }
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub struct Run {
 }
 
 /// When something runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// In the syntax of cron.
     pub schedule: String,
@@ -134,7 +134,15 @@ pub struct Schedule {
     pub time_zone: Option<String>,
     /// What happens when the time has come and the last run has not ended.
     pub concurrency_policy: ConcurrencyPolicy,
+    /// How many runs that completed are kept.
+    pub completed_kept: i32,
+    /// How many runs that failed are kept; at least one, since from the last one it is told why it failed.
+    pub failed_kept: i32,
 }
+
+/// How many runs are kept unless the values say otherwise, of those that completed and of those that failed: enough to see
+/// what the last ones did.
+const KEPT: (i32, i32) = (3, 1);
 
 /// What happens when the time of a run has come and the last has not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,7 +165,16 @@ impl ConcurrencyPolicy {
 /// The values that only some kinds have, and which do.
 const OF_KINDS: &[(&[Kind], &[&str])] = &[
     (&[Kind::Deployment, Kind::StatefulSet], &["replicas", "autoscaling"]),
-    (&[Kind::CronJob], &["schedule", "timeZone", "concurrencyPolicy"]),
+    (
+        &[Kind::CronJob],
+        &[
+            "schedule",
+            "timeZone",
+            "concurrencyPolicy",
+            "successfulJobsHistoryLimit",
+            "failedJobsHistoryLimit",
+        ],
+    ),
     (
         &[Kind::Job, Kind::CronJob],
         &["completions", "parallelism", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"],
@@ -225,6 +242,8 @@ fn schedule(values: &mut Reader<'_>) -> Schedule {
         schedule: values.text("schedule").unwrap_or_default(),
         time_zone: values.text("timeZone"),
         concurrency_policy: values.word("concurrencyPolicy", &ConcurrencyPolicy::ALL).unwrap_or_default(),
+        completed_kept: values.number("successfulJobsHistoryLimit", 0..=i32::MAX.into()).unwrap_or(KEPT.0),
+        failed_kept: values.number("failedJobsHistoryLimit", COUNTABLE).unwrap_or(KEPT.1),
     }
 }
 
