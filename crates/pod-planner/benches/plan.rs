@@ -1,9 +1,12 @@
 //! How long planning takes as sets and clusters grow, and how much memory: `cargo bench -p pod-planner`.
 //!
 //! Each node has two pods already. `alike` are the pods of one Deployment; `mixed` are forty Deployments, some spread over
-//! zones, some apart from each other, some near others, some for tainted nodes; `overfull` is `mixed` with twice the pods
-//! that there is room for. Peak memory is by how much the resident memory of a fresh process grows at most while it makes
-//! one plan, the `Cluster` included and the objects it is read from not, as Linux tells it.
+//! zones, some apart from each other, some near others, some for tainted nodes; `stateful` pods have each a label of its
+//! own, and are spread over zones; `pinned` ones name their node besides, as after a release; `overfull` is `mixed` with
+//! twice the pods that there is room for; `tight` are pods of two sizes of which a few too many are for each node to have
+//! one large or two small ones, so that the search ends by its bound. Peak memory is by how much the resident memory of a
+//! fresh process grows at most while it makes one plan, the `Cluster` included and the objects it is read from not, as
+//! Linux tells it.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -81,6 +84,52 @@ fn mixed(count: usize) -> Vec<Pod> {
         .collect()
 }
 
+fn labelled(count: usize, spec: impl Fn(usize, &Value) -> Value) -> Vec<Pod> {
+    (0..count)
+        .map(|number| {
+            let (name, app) = (format!("pod-{number:05}"), format!("app-{:02}", number % 40));
+            let constraints = json!([{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {"matchLabels": {"app": app}}}]);
+            let mut pod = pod(&name, &app, "250m", spec(number, &constraints));
+            pod.metadata.labels.as_mut().unwrap().insert("pod-name".into(), name);
+            pod
+        })
+        .collect()
+}
+
+fn stateful(count: usize) -> Vec<Pod> {
+    labelled(count, |_, constraints| json!({"containers": [], "topologySpreadConstraints": constraints}))
+}
+
+fn pinned(count: usize, nodes: usize) -> Vec<Pod> {
+    labelled(count, |number, constraints| {
+        let name = json!({"key": "metadata.name", "operator": "In", "values": [format!("node-{:05}", number % nodes)]});
+        let required = json!({"nodeSelectorTerms": [{"matchFields": [name]}]});
+        json!({
+            "containers": [], "topologySpreadConstraints": constraints,
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+        })
+    })
+}
+
+fn tight(count: usize) -> Vec<Pod> {
+    let size = |number: usize| ["3500m", "2600m"][number % 2];
+    (0..count)
+        .map(|number| pod(&format!("pod-{number:05}"), "gang", size(number), json!({"containers": []})))
+        .collect()
+}
+
+fn members(set: &str, pods: usize, nodes: usize) -> Vec<Pod> {
+    match set {
+        "alike" => alike(pods),
+        "stateful" => stateful(pods),
+        "pinned" => pinned(pods, nodes),
+        "tight" => tight(pods),
+        _ => mixed(pods),
+    }
+}
+
 fn there(nodes: usize) -> Vec<Pod> {
     (0..nodes * 2)
         .map(|number| {
@@ -127,7 +176,7 @@ fn answer_memory(question: &str) {
     let (set, numbers) = question.split_once(' ').unwrap();
     let (pods, nodes) =
         numbers.split_once(' ').map(|(pods, nodes)| (pods.parse().unwrap(), nodes.parse().unwrap())).unwrap();
-    let members = if set == "alike" { alike(pods) } else { mixed(pods) };
+    let members = members(set, pods, nodes);
     let (objects, others) = ((0..nodes).map(node).collect::<Vec<_>>(), there(nodes));
     let Some((before, _)) = memory() else { return };
     let cluster = Cluster::new(&objects, &others, &Volumes::default(), []);
@@ -145,12 +194,20 @@ fn bench(c: &mut Criterion) {
         let cluster = cluster(nodes);
         // Each node has room for about 13 of `mixed`. The search has the same bound on larger clusters.
         let overfull = if nodes > 500 { 0 } else { nodes * 26 };
-        let sets = [("alike", alike(pods)), ("mixed", mixed(pods)), ("overfull", mixed(overfull))];
-        for (kind, members) in sets.iter().filter(|(_, members)| !members.is_empty()) {
-            let count = members.len();
+        for set in ["alike", "mixed", "stateful", "pinned", "overfull", "tight"] {
+            let count = match set {
+                "overfull" => overfull,
+                "tight" if nodes > 125 => continue, // more are not searched
+                "tight" => nodes * 32 / 25,
+                _ => pods,
+            };
+            let members = members(set, count, nodes);
             let members: Vec<_> = members.iter().collect();
-            tell_memory(kind, count, nodes);
-            group.bench_function(BenchmarkId::new(*kind, format!("{count}x{nodes}")), |b| {
+            if members.is_empty() {
+                continue;
+            }
+            tell_memory(set, count, nodes);
+            group.bench_function(BenchmarkId::new(set, format!("{count}x{nodes}")), |b| {
                 b.iter(|| black_box(planned(&cluster, &members)));
             });
         }

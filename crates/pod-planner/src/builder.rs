@@ -86,9 +86,16 @@ fn specs(needs: &Needs) -> Vec<TallySpec> {
     specs.extend(needs.anti_affinity.iter().map(selected));
     specs.extend(needs.preferred_pods.iter().map(|(_, term)| selected(term)));
     for terms in [&needs.spread, &needs.preferred_spread] {
-        specs.extend(terms.iter().map(|term| spread(term, terms, &needs.place)));
+        let counted = terms.iter().filter(|term| !is_always_even(term, &needs.place));
+        specs.extend(counted.map(|term| spread(term, terms, &needs.place)));
     }
     specs
+}
+
+/// Whether a constraint counts the one node that the pod names, as pinned pods do, and no other: its fewest are then
+/// those that are there, and one more is never too many. Without this each pinned pod would have a tally of its own.
+fn is_always_even(term: &SpreadTerm, place: &Place) -> bool {
+    term.honors_affinity && term.min_domains <= 1 && place.nodes.named().is_some_and(|names| names.len() == 1)
 }
 
 impl<'a> Builder<'a> {
@@ -110,7 +117,8 @@ impl<'a> Builder<'a> {
         };
         tallies.extend(terms.iter().chain(own).filter(concerns).map(|term| TallySpec::Having(term.clone())));
         let mut topologies = HashMap::new();
-        for key in tallies.iter().map(TallySpec::key) {
+        let spread = kinds.iter().flat_map(|(needs, _)| needs.spread.iter().map(|term| term.key.as_str()));
+        for key in tallies.iter().map(TallySpec::key).chain(spread) {
             topologies.entry(key.to_owned()).or_insert_with(|| Topology::new(key, &cluster.nodes));
         }
         Self {
@@ -180,13 +188,15 @@ impl<'a> Builder<'a> {
     }
 
     fn rule(&self, term: &SpreadTerm, needs: &Needs, counted_in: &[usize]) -> Option<SpreadRule> {
-        let tally = self.tallies.get_index_of(&spread(term, &needs.spread, &needs.place))?;
+        let counted = !is_always_even(term, &needs.place);
+        let tally = || self.tallies.get_index_of(&spread(term, &needs.spread, &needs.place));
+        let tally = if counted { Some(tally()?) } else { None };
         Some(SpreadRule {
             tally,
             places: Arc::clone(&self.topologies.get(&term.key)?.places),
             max_skew: term.max_skew,
             min_domains: term.min_domains,
-            own: i64::from(counted_in.contains(&tally)),
+            own: tally.map_or(0, |tally| i64::from(counted_in.contains(&tally))),
             key: term.key.clone(),
         })
     }

@@ -41,7 +41,8 @@ pub(crate) struct Class {
 /// A topology spread constraint of a class.
 #[derive(Clone, Debug)]
 pub(crate) struct SpreadRule {
-    pub(crate) tally: usize,
+    /// None if there is nothing to count: see [`is_always_even`](crate::builder).
+    pub(crate) tally: Option<usize>,
     /// The place of each node by its label alone.
     pub(crate) places: Arc<Vec<usize>>,
     pub(crate) max_skew: i64,

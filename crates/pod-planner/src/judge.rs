@@ -16,14 +16,20 @@ use crate::{
     taste::{Slot, Taste, score},
 };
 
-/// How many pods may remain for which all orders are tried, and in how many steps.
+/// For how many pods all orders are tried, and in how many steps.
 const SEARCHED: usize = 64;
 const STEPS: u64 = 500_000;
 
+/// How often pods are placed level by level, and how many looks at a pod are taken.
+const ROUNDS: usize = 50;
+const LOOKS: usize = 20_000_000;
+
 /// Judges an assignment of members to nodes with the predicates of [`plan`](crate::plan): every problem at once.
 ///
-/// It is right if the scheduler, given the pods in some order, accepts each where it is assigned. Some members may be
-/// missing; bound ones count where they are, whether they are named or not. `strategy` is for the score.
+/// It is right if the scheduler, given the pods in some order, accepts each where it is assigned. Up to 64 pods all orders
+/// are tried, beyond that those that promise most, always within a bound of steps; what fits in none of them is told as a
+/// problem. Some members may be missing; bound ones count where they are, whether they are named or not. `strategy` is for
+/// the score.
 pub fn judge(
     cluster: &Cluster,
     members: &[&Pod],
@@ -98,7 +104,7 @@ impl<'p> Trial<'p> {
         });
         let all: Vec<_> = open.iter().map(|wanted| wanted.slot).collect();
         while self.place_some(&mut open) {}
-        if !open.is_empty() && !self.place_in_some_order(&all) {
+        if !open.is_empty() && !self.place_level_by_level(&all) && !self.place_in_some_order(&all) {
             self.tell(&open, problems);
         }
     }
@@ -110,12 +116,62 @@ impl<'p> Trial<'p> {
             let Some(class) = self.class(wanted.slot) else { return false };
             let fits = self.problem.block(&self.state, class, wanted.slot.node).is_none();
             if fits {
-                self.state.place(class, wanted.slot.node);
-                self.slots.push(wanted.slot);
+                self.put(wanted.slot);
             }
             !fits
         });
         open.len() < before
+    }
+
+    /// Whether all fit if the next one always goes where it adds least to a place that has more than others; and, should
+    /// some remain, if these go before all others whenever they can. If so, they are placed. With one constraint for all
+    /// of them this finds an order whenever there is one.
+    fn place_level_by_level(&mut self, all: &[Slot]) -> bool {
+        let (mut looks, mut failures) = (LOOKS, BTreeMap::new());
+        for _ in 0..ROUNDS {
+            let mut round =
+                Trial { problem: self.problem, state: self.problem.base.clone(), slots: Vec::new() };
+            let mut left = counted(all);
+            while let Some(slot) = round.next_level(&left, &failures) {
+                round.put(slot);
+                left.entry((slot.class, slot.node)).and_modify(|count| *count -= 1);
+                left.retain(|_, count| *count > 0);
+                looks = looks.saturating_sub(left.len());
+            }
+            if left.is_empty() {
+                (self.slots, self.state) = (round.slots, round.state);
+                return true;
+            }
+            if looks == 0 {
+                return false;
+            }
+            left.into_keys().for_each(|slot| *failures.entry(slot).or_insert(0_usize) += 1);
+        }
+        false
+    }
+
+    /// The one that goes next, if any fits.
+    fn next_level(
+        &self,
+        left: &BTreeMap<(usize, usize), usize>,
+        failures: &BTreeMap<(usize, usize), usize>,
+    ) -> Option<Slot> {
+        let key = |(class, node): (usize, usize)| {
+            let rules = self.problem.classes.get(class)?;
+            self.problem.block(&self.state, rules, node).is_none().then_some(())?;
+            let tallies = rules.counted_in.iter().filter_map(|tally| self.state.tallies.get(*tally));
+            let excess = tallies.map(|tally| tally.excess(node)).max();
+            let skew = rules.spread.iter().map(|rule| rule.max_skew).min().unwrap_or(i64::MAX);
+            Some((Reverse(failures.get(&(class, node))), excess, skew, (class, node)))
+        };
+        left.keys().copied().filter_map(key).min().map(|(.., (class, node))| Slot { class, node })
+    }
+
+    fn put(&mut self, slot: Slot) {
+        if let Some(class) = self.class(slot) {
+            self.state.place(class, slot.node);
+            self.slots.push(slot);
+        }
     }
 
     /// Whether there is an order in which all fit. If so, they are placed.
@@ -124,12 +180,8 @@ impl<'p> Trial<'p> {
         if all.len() > SEARCHED || !in_turn {
             return false;
         }
-        let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-        for slot in all {
-            *counts.entry((slot.class, slot.node)).or_default() += 1;
-        }
         let task = |((class, node), left)| Task { class, nodes: vec![node], left, previous: BTreeMap::new() };
-        let tasks = counts.into_iter().map(task).collect();
+        let tasks = counted(all).into_iter().map(task).collect();
         let taste = Taste::new(self.problem, Strategy::Spread, 0);
         match search(self.problem, &taste, self.problem.base.clone(), tasks, STEPS) {
             Found::All(slots, state) => {
@@ -149,4 +201,13 @@ impl<'p> Trial<'p> {
             }
         }
     }
+}
+
+/// How many of each class are to be on which node.
+fn counted(slots: &[Slot]) -> BTreeMap<(usize, usize), usize> {
+    let mut counts = BTreeMap::new();
+    for slot in slots {
+        *counts.entry((slot.class, slot.node)).or_default() += 1;
+    }
+    counts
 }

@@ -8,7 +8,7 @@ use crate::{
     Binding, Cluster, Effort, NodeName, Options, Placement, Plan, Score, Strategy, Uid, Unplaced,
     pass::{Demand, Outcome, Pass},
     problem::{Member, Problem, Standing},
-    search::{Found, Task, search},
+    search::{Found, Task, lacks_room, nodes_of, search},
     taste::{Slot, Taste, score},
 };
 
@@ -123,23 +123,6 @@ impl Solver<'_> {
         })
     }
 
-    /// Whether all together want more of a resource than is free on all nodes.
-    fn asks_too_much(&self, tasks: &[Task]) -> bool {
-        let (problem, nodes) = (self.problem, 0..self.problem.nodes.len());
-        let asked = |task: &Task, resource: usize| {
-            let requests =
-                problem.classes.get(task.class).map(|class| class.requests.as_slice()).unwrap_or_default();
-            let amount =
-                requests.iter().find(|(number, _)| *number == resource).map_or(0, |(_, amount)| *amount);
-            i128::from(amount).saturating_mul(i128::try_from(task.left).unwrap_or(i128::MAX))
-        };
-        (0..problem.resources.len()).any(|resource| {
-            let free: i128 =
-                nodes.clone().map(|node| i128::from(problem.base.free(node, resource).max(0))).sum();
-            tasks.iter().map(|task| asked(task, resource)).fold(0, i128::saturating_add) > free
-        })
-    }
-
     /// Looks for a way to place all that are not hopeless. Whether it remains open if there is one.
     fn search(&mut self, hopeless: &BTreeSet<usize>, effort: Effort) -> bool {
         let numbers = (0..self.problem.classes.len()).filter(|class| !hopeless.contains(class));
@@ -152,7 +135,7 @@ impl Solver<'_> {
             })
         };
         let tasks: Vec<_> = numbers.filter_map(task).collect();
-        if self.asks_too_much(&tasks) {
+        if lacks_room(self.problem, &self.problem.base, &tasks, &nodes_of(&tasks)) {
             return false;
         }
         if tasks.iter().map(|task| task.left).sum::<usize>() > SEARCHED {

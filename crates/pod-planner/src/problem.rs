@@ -85,7 +85,7 @@ impl<'a> Problem<'a> {
         let largest: Vec<_> =
             (0..self.resources.len()).map(|resource| largest(resource).unwrap_or(0)).collect();
         let rules = self.classes.iter().flat_map(|class| {
-            class.affinity.iter().copied().chain(class.spread.iter().map(|rule| rule.tally))
+            class.affinity.iter().copied().chain(class.spread.iter().filter_map(|rule| rule.tally))
         });
         let watched: BTreeSet<_> = rules.collect();
         let nodes = i64::try_from(self.nodes.len()).unwrap_or(i64::MAX);

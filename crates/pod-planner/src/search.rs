@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use crate::{
@@ -58,12 +58,52 @@ struct Search<'p> {
     steps: u64,
     /// Tasks that are passed over until something else is placed.
     waiting: Vec<bool>,
-    /// Nodes on which a pod of a task has been tried in vain, with what is placed now.
-    in_vain: Vec<(usize, usize)>,
+    /// All nodes of all tasks.
+    nodes: Vec<usize>,
+    /// By task, the nodes on which one of it has been tried in vain, with what is placed now.
+    in_vain: Vec<BTreeSet<usize>>,
     /// What has been placed, in one number: the order does not matter.
     key: u64,
     /// Ways to place some after which the others cannot be placed.
     dead: HashSet<u64>,
+}
+
+/// All nodes of all tasks.
+pub(crate) fn nodes_of(tasks: &[Task]) -> Vec<usize> {
+    let nodes: BTreeSet<_> = tasks.iter().flat_map(|task| task.nodes.iter().copied()).collect();
+    nodes.into_iter().collect()
+}
+
+/// Whether it is plain that these nodes have not enough for all: because together they want more of a resource than is
+/// free, or because there is not room for as many even of the smallest.
+pub(crate) fn lacks_room(problem: &Problem<'_>, state: &State, tasks: &[Task], nodes: &[usize]) -> bool {
+    let open: Vec<_> = tasks.iter().filter(|task| task.left > 0).collect();
+    let mut least = Vec::new();
+    for resource in 0..problem.resources.len() {
+        let amount = |task: &Task| {
+            let requests =
+                problem.classes.get(task.class).map(|class| class.requests.as_slice()).unwrap_or_default();
+            requests.iter().find(|(number, _)| *number == resource).map_or(0, |(_, amount)| *amount)
+        };
+        let asked = open.iter().map(|task| i128::from(amount(task)).saturating_mul(task.left as i128));
+        let free = nodes.iter().map(|node| i128::from(state.free(*node, resource).max(0)));
+        if asked.fold(0, i128::saturating_add) > free.sum() {
+            return true;
+        }
+        least.extend(
+            open.iter()
+                .map(|task| amount(task))
+                .min()
+                .filter(|least| *least > 0)
+                .map(|least| (resource, least)),
+        );
+    }
+    let room = |node: &usize| {
+        let room = least.iter().map(|(resource, least)| state.free(*node, *resource).max(0) / least);
+        usize::try_from(room.min().unwrap_or(i64::MAX)).unwrap_or(usize::MAX)
+    };
+    let wanted: usize = open.iter().map(|task| task.left).sum();
+    nodes.iter().map(room).fold(0, usize::saturating_add) < wanted
 }
 
 /// Looks for a way to place all pods of all tasks on top of what `state` holds, in at most so many steps. The hardest task
@@ -76,8 +116,10 @@ pub(crate) fn search(
     steps: u64,
 ) -> Found {
     let waiting = vec![false; tasks.len()];
-    let (slots, in_vain, dead) = (Vec::new(), Vec::new(), HashSet::new());
-    let mut search = Search { problem, taste, state, tasks, slots, steps, waiting, in_vain, key: 0, dead };
+    let (slots, dead, in_vain) = (Vec::new(), HashSet::new(), vec![BTreeSet::new(); tasks.len()]);
+    let nodes = nodes_of(&tasks);
+    let mut search =
+        Search { problem, taste, state, tasks, slots, steps, waiting, nodes, in_vain, key: 0, dead };
     match search.descend() {
         End::Found => Found::All(search.slots, Box::new(search.state)),
         End::Dead => Found::Nothing,
@@ -125,6 +167,15 @@ impl<'p> Search<'p> {
 
     /// The task with the fewest nodes to go to.
     fn choose(&mut self) -> Choice {
+        // Every resource of every node is looked at.
+        let looked_at = self.nodes.len().saturating_mul(self.problem.resources.len()) as u64;
+        if looked_at > self.steps {
+            return Choice::OutOfSteps;
+        }
+        self.steps -= looked_at;
+        if lacks_room(self.problem, &self.state, &self.tasks, &self.nodes) {
+            return Choice::Dead;
+        }
         let mut fewest: Option<(usize, Vec<usize>)> = None;
         for number in 0..self.tasks.len() {
             let (Some(task), Some(class)) = (self.tasks.get(number), self.class(number)) else { continue };
@@ -146,6 +197,9 @@ impl<'p> Search<'p> {
             }
         }
         let Some((number, mut nodes)) = fewest else { return Choice::Dead };
+        // To rank a node is to look at it again, resource by resource.
+        let ranked = nodes.len().saturating_mul(self.problem.resources.len()) as u64;
+        self.steps = self.steps.saturating_sub(ranked);
         if let (Some(task), Some(class)) = (self.tasks.get(number), self.class(number)) {
             let planned = |node: &usize| task.previous.get(node).is_some_and(|count| *count > 0);
             let rank = |node: &usize| self.taste.rank(self.problem, &self.state, class, *node);
@@ -158,7 +212,10 @@ impl<'p> Search<'p> {
     /// take one later.
     fn open(&self, number: usize, task: &Task, class: &Class) -> (Vec<usize>, usize) {
         let (mut open, mut room) = (Vec::new(), 0_usize);
-        for node in task.nodes.iter().copied().filter(|node| !self.in_vain.contains(&(number, *node))) {
+        let in_vain = self.in_vain.get(number);
+        for node in
+            task.nodes.iter().copied().filter(|node| !in_vain.is_some_and(|known| known.contains(node)))
+        {
             let block = self.problem.block(&self.state, class, node);
             if block.is_none_or(|block| !block.lasts()) {
                 room = room.saturating_add(self.state.room(class, node));
@@ -171,19 +228,22 @@ impl<'p> Search<'p> {
     }
 
     fn try_each(&mut self, task: usize, nodes: &[usize], in_turn: bool) -> End {
-        let known = self.in_vain.len();
         let mut end = End::Dead;
+        let mut failed = Vec::new();
         for node in nodes {
             end = self.try_one(task, *node);
             if end != End::Dead {
                 break;
             }
-            if !in_turn {
+            if let Some(in_vain) = self.in_vain.get_mut(task).filter(|_| !in_turn) {
                 // Since it does not matter when such a pod is placed, none of them can go there.
-                self.in_vain.push((task, *node));
+                in_vain.insert(*node);
+                failed.push(*node);
             }
         }
-        self.in_vain.truncate(known);
+        if let Some(in_vain) = self.in_vain.get_mut(task) {
+            in_vain.retain(|node| !failed.contains(node));
+        }
         end
     }
 

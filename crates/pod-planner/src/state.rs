@@ -138,7 +138,7 @@ impl State {
             if place == NOWHERE {
                 return Some(Block::NoTopology(number));
             }
-            let tally = self.tallies.get(rule.tally)?;
+            let tally = self.tallies.get(rule.tally?)?;
             let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
             let skew = count(tally.at(place)) + rule.own - count(tally.fewest(rule.min_domains));
             (skew > rule.max_skew).then_some(Block::Spread(number))

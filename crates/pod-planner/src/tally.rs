@@ -178,6 +178,11 @@ impl Tally {
         self.total
     }
 
+    /// How many more there are where the node is than in the emptiest place, if that matters to anybody.
+    pub(crate) fn excess(&self, node: usize) -> usize {
+        self.levels.as_ref().map_or(0, |levels| self.near(node).saturating_sub(levels.lowest))
+    }
+
     /// The fewest in any place; none while there are fewer places than `min_domains`.
     pub(crate) fn fewest(&self, min_domains: i64) -> usize {
         let enough = |levels: &&Levels| i64::try_from(levels.places).unwrap_or(i64::MAX) >= min_domains;

@@ -134,10 +134,10 @@ fn node_affinity(rng: &mut StdRng) -> Value {
         json!({"key": "disk", "operator": "Lt", "values": ["3"]}),
         json!({"key": "disk", "operator": "DoesNotExist"}),
     ];
-    json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
-        {"matchExpressions": [expressions.choose(rng).unwrap()]},
-        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-0"]}]},
-    ]}})
+    let named = json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-0"]}]});
+    let labelled = json!({"matchExpressions": [expressions.choose(rng).unwrap()]});
+    let terms = if rng.random_bool(0.3) { vec![named] } else { vec![labelled, named] };
+    json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}})
 }
 
 fn selector(rng: &mut StdRng) -> Value {

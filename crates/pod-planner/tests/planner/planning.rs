@@ -110,18 +110,28 @@ members:
 
 #[test]
 fn a_bounded_search_says_that_it_was_bounded_and_places_what_it_can() {
-    // Two of three fit on a node, so that one is left over: known only after all has been tried.
-    let members: Vec<_> =
-        (0..7).map(|number| format!("{{name: p{number}, cpu: 3, labels: {{n: '{number}'}}}}")).collect();
-    let world = World::of(&format!(
-        "nodes: [{{name: a, cpu: 7}}, {{name: b, cpu: 7}}, {{name: c, cpu: 8}}]\nmembers: [{}]",
-        members.join(", ")
-    ));
+    // Each of the large ones leaves a node without room for the small one: known only after all has been tried.
+    let world = World::of(
+        "nodes: [{name: a, cpu: 10}, {name: b, cpu: 10}]
+members: [{name: p, cpu: 7}, {name: q, cpu: 7}, {name: r, cpu: 4}]",
+    );
     let (full, none) =
         (world.plan(&Options::default()), world.plan(&Options { effort: Effort(0), ..Options::default() }));
     assert_eq!((full.unplaced.len(), full.exhausted), (1, false));
     assert_eq!((none.unplaced.len(), none.exhausted), (1, true));
-    assert_eq!(full.unplaced[0].reason.to_string(), "0/3 nodes fit: 3 insufficient cpu");
+    assert_eq!(full.unplaced[0].reason.to_string(), "0/2 nodes fit: 2 insufficient cpu");
+}
+
+#[test]
+fn that_a_large_set_has_no_room_is_seen_without_a_search() {
+    // Two of whichever fit on a node, and one is over.
+    let member =
+        |number: usize| format!("{{name: p{number:03}, cpu: {}}}", ["2100m", "2200m", "2300m"][number % 3]);
+    let members: Vec<_> = (0..201).map(member).collect();
+    let nodes: Vec<_> = (0..100).map(|number| format!("{{name: n{number:03}, cpu: 6}}")).collect();
+    let world = World::of(&format!("nodes: [{}]\nmembers: [{}]", nodes.join(", "), members.join(", ")));
+    let plan = world.plan(&with(Strategy::Pack));
+    assert_eq!((plan.unplaced.len(), plan.exhausted), (1, false));
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub(crate) fn node(short: &Value) -> Value {
     })
 }
 
-/// `{name, namespace, labels, on, nominated, phase, leaving, cpu, memory, requests, spec}`; `spec` is a pod's spec, to
+/// `{name, namespace, labels, on, nominated, phase, leaving, cpu, memory, requests, spec, status}`; `spec` is a pod's spec, to
 /// which a container is added that requests the rest.
 pub(crate) fn pod(short: &Value) -> Value {
     let name = text(&short["name"]);
@@ -129,12 +129,16 @@ pub(crate) fn pod(short: &Value) -> Value {
         .or_insert_with(|| json!([{"name": "main", "resources": {"requests": requests}}]));
     spec.extend(take(short, "on").map(|node| ("nodeName".to_owned(), node.clone())));
     let leaving = take(short, "leaving").map(|_| "2026-01-01T00:00:00Z");
+    let mut status = take(short, "status").cloned().unwrap_or_else(|| json!({}));
+    for (key, short) in [("phase", take(short, "phase")), ("nominatedNodeName", take(short, "nominated"))] {
+        short.into_iter().for_each(|value| status[key] = value.clone());
+    }
     json!({
         "metadata": {
             "name": name, "namespace": namespace, "uid": uid(&namespace, &name),
             "labels": take(short, "labels"), "deletionTimestamp": leaving,
         },
         "spec": spec,
-        "status": {"phase": take(short, "phase"), "nominatedNodeName": take(short, "nominated")},
+        "status": status,
     })
 }
