@@ -6,14 +6,17 @@ mod world;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use clap::Parser as _;
 use controller_kit::Applier;
 use k8s_openapi::api::{
     core::v1::{Node, Pod, PodCondition},
     events::v1::Event,
 };
 use kube::{ResourceExt as _, runtime::controller::Action};
-use podset_planner::{NAME, sweep};
-use podset_types::{LABEL_POD_SET, LABEL_QUIET_TIME, SchedulePlan, ScheduleTrigger, TriggerState, plan_name};
+use podset_planner::{Args, Command, NAME, sweep, verify};
+use podset_types::{
+    GATE, LABEL_POD_SET, LABEL_QUIET_TIME, SCHEDULER, SchedulePlan, ScheduleTrigger, TriggerState, plan_name,
+};
 use serde_json::json;
 use world::{NAMESPACE, SET, TRIGGER, World, condition, is_held, node, pinned, pod, trigger};
 
@@ -443,4 +446,37 @@ async fn pods_of_other_sets_namespaces_and_schedulers_are_left_alone() {
     let world = world.again().await;
     assert!(is_held(&world.pod("db-0")));
     assert!(is_held(&world.server.get::<Pod>("other", "stranger").unwrap()));
+}
+
+#[tokio::test]
+async fn what_runs_as_planned_verifies_and_what_runs_elsewhere_does_not() {
+    let world = World::new(&schedule(), 2, 2);
+    let look = async |world: &World| {
+        let Command::Verify(args) =
+            Args::parse_from(["podset-planner", "verify", "-n", NAMESPACE, "--strict"]).command
+        else {
+            panic!("another command")
+        };
+        verify::look(world.server.client(), &args).await.unwrap()
+    };
+    assert_eq!(look(&world).await.unplanned.len(), 2);
+    world.pass().await.unwrap();
+    assert_eq!(look(&world).await.pending.len(), 2);
+    world.bind();
+    assert!(look(&world).await.is_success());
+    let elsewhere = ["n1", "n2"].into_iter().find(|node| world.entries()["web-00"] != *node).unwrap();
+    world.bind_to("web-00", elsewhere);
+    assert_eq!(look(&world).await.mismatches[0].actual.as_deref(), Some(elsewhere));
+}
+
+#[test]
+fn the_admission_policy_of_the_chart_gives_the_gate_that_is_taken_away() {
+    let policy = include_str!("../../../charts/podset-planner/templates/admission-policy.yaml");
+    for words in [
+        format!("key: {LABEL_POD_SET}"),
+        format!("Object.spec.schedulingGates{{name: \"{GATE}\"}}"),
+        format!("object.spec.schedulerName == \"{SCHEDULER}\""),
+    ] {
+        assert!(policy.contains(&words), "{words}");
+    }
 }
