@@ -8,7 +8,7 @@ set -euo pipefail
 CHARTS=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck disable=SC2034 # lib.sh uses it
 NAMESPACE=score-system # docs/charts.md: where the charts are installed
-CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres provisioner-template)
+CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres provisioner-template podset-planner)
 WORK=$(mktemp --directory)
 # shellcheck source=charts/lib.sh
 source "$CHARTS/lib.sh"
@@ -19,7 +19,8 @@ source "$CHARTS/server-checks.sh"
 
 test_crds() {
   check "crds: helm lint" quiet_helm lint --strict "$CHARTS/crds"
-  check "crds: ships every kind of crds/, kept on uninstall" all_kinds_are_kept
+  check "crds: ships every kind of score.dev, kept on uninstall" all_kinds_are_kept crds score.dev
+  check "podset-planner: ships its kinds, kept on uninstall" all_kinds_are_kept podset-planner planner.ciena.io
   check "crds: refuses values" refuses crds '{"unknown": true}'
   check "crds: version is the workspace's" version_is_the_workspaces crds
 }

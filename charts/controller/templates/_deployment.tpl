@@ -38,7 +38,7 @@ strategy:
 {{- end }}
 
 {{- define "controller.podSpec" -}}
-serviceAccountName: {{ .Chart.Name }}
+serviceAccountName: {{ include "controller.name" . }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -77,6 +77,9 @@ name: controller
 image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
+  {{- with include "controller.subcommand" . }}
+  - {{ . }}
+  {{- end }}
   - --log-format={{ .Values.log.format }}
   {{- with .Values.log.filter }}
   - --log-filter={{ . }}

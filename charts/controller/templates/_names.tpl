@@ -1,9 +1,14 @@
 {{- /*
-The name of everything of a controller is the name of its chart. It is also the controller's
-field manager and the name of its lease, so there is one installation in a cluster.
+The name of everything of a controller: that of its chart, unless the chart defines it anew. It is also the
+controller's field manager and the name of its lease, so there is one installation in a cluster.
 */}}
+{{- define "controller.name" -}}{{ .Chart.Name }}{{- end }}
+
+{{- /* What the binary is to do, for a chart whose binary can do several things. */}}
+{{- define "controller.subcommand" }}{{- end }}
+
 {{- define "controller.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/name: {{ include "controller.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -16,7 +21,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "controller.metadata" -}}
-name: {{ .Chart.Name }}
+name: {{ include "controller.name" . }}
 namespace: {{ .Release.Namespace }}
 labels:
   {{- include "controller.labels" . | nindent 2 }}

@@ -10,16 +10,16 @@ metadata:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  name: {{ .Chart.Name }}
+  name: {{ include "controller.name" . }}
   labels:
     {{- include "controller.labels" . | nindent 4 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
-  name: {{ .Chart.Name }}
+  name: {{ include "controller.name" . }}
 subjects:
   - kind: ServiceAccount
-    name: {{ .Chart.Name }}
+    name: {{ include "controller.name" . }}
     namespace: {{ .Release.Namespace }}
 {{- end }}
 
@@ -32,7 +32,7 @@ rules:
   # Leader election: take, renew and give back the controller's own lease.
   - apiGroups: [coordination.k8s.io]
     resources: [leases]
-    resourceNames: [{{ .Chart.Name }}]
+    resourceNames: [{{ include "controller.name" . }}]
     verbs: [get, update]
   # Leader election: make the lease when it is not there. RBAC cannot restrict this by name.
   - apiGroups: [coordination.k8s.io]
@@ -48,10 +48,10 @@ metadata:
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: {{ .Chart.Name }}
+  name: {{ include "controller.name" . }}
 subjects:
   - kind: ServiceAccount
-    name: {{ .Chart.Name }}
+    name: {{ include "controller.name" . }}
     namespace: {{ .Release.Namespace }}
 {{- end }}
 

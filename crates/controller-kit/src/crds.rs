@@ -45,7 +45,7 @@ async fn obstacle(client: &Client, kinds: &[&str]) -> Option<String> {
     match missing(client, kinds).await {
         Ok(missing) if missing.is_empty() => None,
         Ok(missing) => Some(format!(
-            "the cluster has no {}: install the CustomResourceDefinitions of Score",
+            "the cluster has no {}: install their CustomResourceDefinitions",
             missing.join(", ")
         )),
         Err(error) => Some(format!(

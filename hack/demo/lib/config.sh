@@ -12,7 +12,7 @@ SYSTEM_NAMESPACE=score-system
 OWNED_LABEL=app.kubernetes.io/managed-by=score-demo
 
 CONTROLLERS=(orchestrator runtime-kubernetes provisioner-postgres provisioner-template)
-BINARIES=("${CONTROLLERS[@]/#/score-}" sample-app)
+BINARIES=("${CONTROLLERS[@]/#/score-}" sample-app podset-planner)
 IMAGES=("${BINARIES[@]}" postgres)
 EXAMPLES=(docs/examples/hello/workload.yaml docs/examples/node-postgres/workload.yaml)
 

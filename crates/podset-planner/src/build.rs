@@ -1,0 +1,190 @@
+//! Step 4: decides who goes where, and what is to be written for it. Pure.
+
+mod entries;
+mod object;
+pub mod patch;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use pod_planner::{Binding, Cluster, NodeName, Options, Problem, Uid, judge, plan};
+
+use self::entries::{Decision, Entry, entries, known};
+pub use self::object::{Wanted, plan_status};
+use crate::{
+    dereference::World,
+    phase::{Phase, after},
+    pods::{is_owned, is_unschedulable, nominated, pinned},
+    validate::{Member, PodSet},
+};
+
+/// What is to be written for a set, in this order.
+#[derive(Debug, Default)]
+pub struct Intent {
+    /// The plan; None if there is to be none.
+    pub plan: Option<Wanted>,
+    /// Reservations that are to be given back.
+    pub withdraw: Vec<Arc<Pod>>,
+    /// The members that get room reserved, and where.
+    pub reserve: Vec<(Arc<Pod>, NodeName)>,
+    /// The members that are to be released, in the order in which the scheduler should see them.
+    pub release: Vec<Release>,
+    /// The members that are to be deleted, so that their controllers make others.
+    pub recycle: Vec<Arc<Pod>>,
+    /// The members that would be, if anybody made others: their names.
+    pub stranded: Vec<String>,
+    /// The members that have no place, by uid: why.
+    pub unplaced: BTreeMap<Uid, String>,
+    /// When to look again although nothing changes.
+    pub wake: Option<Timestamp>,
+}
+
+/// A member that is to be released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its uid.
+    pub uid: Uid,
+    /// Its node.
+    pub node: NodeName,
+    /// Whether it is to be pinned to the node.
+    pub pin: bool,
+}
+
+/// Whether somebody has to be found a place: a member that is held, or one whose place may be gone. Else what is
+/// planned stays as it is, and nothing has to be computed.
+pub fn needs_survey(world: &World, set: &PodSet, phase: &Phase) -> bool {
+    *phase == Phase::Scheduling
+        && (set.held().next().is_some() || set.on_their_way().any(|member| is_suspect(world, member)))
+}
+
+/// Decides for `set`. `cluster` is there if it [needs](needs_survey) to be.
+pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluster>) -> Intent {
+    let known = known(world.plan.as_deref(), set);
+    let decision = match (phase, cluster) {
+        (Phase::Scheduling, Some(cluster)) => decide(set, cluster, &known),
+        _ => Decision::default(),
+    };
+    let entries = entries(world, set, phase, &known, &decision);
+    let (recycle, stranded) = lost_members(world, set, &entries, &decision);
+    let held = || set.held().map(|member| (member, entries.get(&member.uid)));
+    let reserve = held().filter_map(|(member, entry)| {
+        let node = &entry?.node;
+        (nominated(&member.pod) != Some(node.as_str())).then(|| (member.pod.clone(), node.clone()))
+    });
+    let withdraw = held().filter(|(member, entry)| entry.is_none() && nominated(&member.pod).is_some());
+    let holders: BTreeSet<&Uid> = set.held().map(|member| &member.uid).collect();
+    let release = decision.order.iter().filter(|uid| holders.contains(uid)).filter_map(|uid| {
+        let entry = entries.get(uid)?;
+        let pin = set.settings.pin && entry.nominated_because.is_none();
+        Some(Release { uid: uid.clone(), node: entry.node.clone(), pin })
+    });
+    Intent {
+        reserve: reserve.collect(),
+        withdraw: withdraw.map(|(member, _)| member.pod.clone()).collect(),
+        release: release.collect(),
+        recycle: recycle.into_iter().map(|member| member.pod.clone()).collect(),
+        stranded: stranded.into_iter().map(|member| member.name.clone()).collect(),
+        wake: next_limit(world, set, &entries),
+        plan: object::wanted(world, set, phase, &entries, &decision.unplaced),
+        unplaced: decision.unplaced,
+    }
+}
+
+/// Who goes where. Of a gang that is not complete nobody goes anywhere.
+fn decide(set: &PodSet, cluster: &Cluster, known: &BTreeMap<Uid, Entry>) -> Decision {
+    let members: Vec<&Pod> = set.members.iter().map(|member| &*member.pod).collect();
+    let previous = known.iter().map(|(uid, entry)| (uid.clone(), entry.node.clone())).collect();
+    let options = Options { strategy: set.settings.strategy, seed: seed(set), ..Options::default() };
+    let planned = plan(cluster, &members, &previous, &options);
+    let unplaced =
+        planned.unplaced.iter().map(|unplaced| (unplaced.pod.uid.clone(), unplaced.reason.to_string()));
+    let mut decision = Decision { unplaced: unplaced.collect(), ..Decision::default() };
+    let complete = decision.unplaced.is_empty() && set.members.len() >= set.settings.min_members;
+    if set.settings.gang.is_some() && !complete {
+        return decision;
+    }
+    for placement in planned.placements {
+        let because = match &placement.binding {
+            Binding::Nominate(what) => {
+                Some(what.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Binding::Bound | Binding::Pin => None,
+        };
+        decision.order.push(placement.pod.uid.clone());
+        decision.places.insert(placement.pod.uid, (placement.node, because));
+    }
+    decision
+}
+
+/// The same for the same set, and another for another, so that not all begin with the same node.
+fn seed(set: &PodSet) -> u64 {
+    let bytes = set.namespace.bytes().chain([b'/']).chain(set.name.bytes());
+    bytes.fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}
+
+/// Whether `member`, which is on its way to its node, may never get there.
+fn is_suspect(world: &World, member: &Member) -> bool {
+    pinned(&member.pod).is_some_and(|node| world.lost.contains(node) || is_unschedulable(&member.pod))
+}
+
+/// The members that were released to a node which cannot take them, or have been on their way for too long: those that
+/// somebody makes anew, and the others.
+fn lost_members<'a>(
+    world: &World,
+    set: &'a PodSet,
+    entries: &BTreeMap<Uid, Entry>,
+    decision: &Decision,
+) -> (Vec<&'a Member>, Vec<&'a Member>) {
+    let lost = set.on_their_way().filter(|member| {
+        let nowhere = is_suspect(world, member) && decision.unplaced.contains_key(&member.uid);
+        let late = limit(set, entries, member).is_some_and(|limit| limit <= world.now);
+        nowhere || late
+    });
+    lost.partition(|member| is_owned(&member.pod))
+}
+
+/// When `member` of a gang has been on its way for too long.
+fn limit(set: &PodSet, entries: &BTreeMap<Uid, Entry>, member: &Member) -> Option<Timestamp> {
+    let timeout = set.settings.gang?.timeout?;
+    after(entries.get(&member.uid)?.released_at.as_ref()?.0, timeout)
+}
+
+fn next_limit(world: &World, set: &PodSet, entries: &BTreeMap<Uid, Entry>) -> Option<Timestamp> {
+    let limits = set.on_their_way().filter_map(|member| limit(set, entries, member));
+    limits.filter(|limit| *limit > world.now).min()
+}
+
+/// Those of `releases` that still hold, now that the room is reserved and the set is as it is in `set`. Of a gang all or
+/// none.
+pub fn recheck(set: &PodSet, cluster: &Cluster, releases: Vec<Release>) -> Vec<(Arc<Pod>, Release)> {
+    let held: BTreeMap<&Uid, &Member> = set.held().map(|member| (&member.uid, member)).collect();
+    let members: Vec<&Pod> = set.members.iter().map(|member| &*member.pod).collect();
+    let assignment = releases.iter().map(|release| (release.uid.clone(), release.node.clone())).collect();
+    let problems = judge(cluster, &members, &assignment, set.settings.strategy).problems;
+    let refused: BTreeSet<&Uid> = problems.iter().map(about).collect();
+    let all = releases.len();
+    let reserved = |member: &Member, release: &Release| nominated(&member.pod) == Some(release.node.as_str());
+    let good = releases.into_iter().filter(|release| !refused.contains(&release.uid)).filter_map(|release| {
+        let member = held.get(&release.uid).filter(|member| reserved(member, &release))?;
+        Some((member.pod.clone(), release))
+    });
+    let good: Vec<_> = good.collect();
+    if set.settings.gang.is_some() && good.len() < all { Vec::new() } else { good }
+}
+
+fn about(problem: &Problem) -> &Uid {
+    match problem {
+        Problem::UnknownPod(uid) => uid,
+        Problem::UnknownNode { pod, .. }
+        | Problem::AlreadyBound { pod, .. }
+        | Problem::DoesNotFit { pod, .. } => &pod.uid,
+    }
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

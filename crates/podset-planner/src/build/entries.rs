@@ -1,0 +1,98 @@
+//! What stands in a plan for each member, and what is to stand there. By uid: another pod of the same name is another.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use pod_planner::{NodeName, Uid};
+use podset_types::SchedulePlan;
+
+use crate::{
+    dereference::World,
+    phase::Phase,
+    pods::{Stage, pinned},
+    validate::{Member, PodSet},
+};
+
+/// What stands in a plan for a member.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) node: NodeName,
+    /// Why it is only nominated.
+    pub(super) nominated_because: Option<String>,
+    /// When it was first seen released and not bound; known of gangs with a time limit.
+    pub(super) released_at: Option<Time>,
+}
+
+/// What the planner found.
+#[derive(Debug, Default)]
+pub(super) struct Decision {
+    /// The uids of all that have a place, in the order in which the scheduler should see them.
+    pub(super) order: Vec<Uid>,
+    /// Node, and why it is only nominated, by uid.
+    pub(super) places: BTreeMap<Uid, (NodeName, Option<String>)>,
+    /// Why there is no place, by uid.
+    pub(super) unplaced: BTreeMap<Uid, String>,
+}
+
+/// What stands in `plan` for the members of `set`.
+///
+/// Which pods its entries are about stands in the status, which is written after them. Where that has not come about,
+/// an entry is about the pod that has the name.
+pub(super) fn known(plan: Option<&SchedulePlan>, set: &PodSet) -> BTreeMap<Uid, Entry> {
+    let Some(plan) = plan else { return BTreeMap::new() };
+    let nodes: BTreeMap<&str, &NodeName> =
+        plan.spec.plan.iter().map(|item| (item.pod.as_str(), &item.node)).collect();
+    let planned = plan.status.iter().flat_map(|status| &status.pods);
+    let planned: BTreeMap<&str, _> = planned.map(|planned| (planned.pod.as_str(), planned)).collect();
+    let entries = set.members.iter().filter_map(|member| {
+        let planned = planned.get(member.name.as_str());
+        if planned.is_some_and(|planned| planned.uid != member.uid) {
+            return None;
+        }
+        let entry = Entry {
+            name: member.name.clone(),
+            node: (*nodes.get(member.name.as_str())?).clone(),
+            nominated_because: planned.and_then(|planned| planned.nominated_because.clone()),
+            released_at: planned.and_then(|planned| planned.released_at.clone()),
+        };
+        Some((member.uid.clone(), entry))
+    });
+    entries.collect()
+}
+
+/// What is to stand in the plan. What was decided for a member that is no longer held is never changed.
+pub(super) fn entries(
+    world: &World,
+    set: &PodSet,
+    phase: &Phase,
+    known: &BTreeMap<Uid, Entry>,
+    decision: &Decision,
+) -> BTreeMap<Uid, Entry> {
+    let scheduling = *phase == Phase::Scheduling;
+    let entry = |member: &Member| match &member.stage {
+        Stage::Held => {
+            let (node, because) = decision.places.get(&member.uid)?.clone();
+            let name = member.name.clone();
+            Some(Entry { name, node, nominated_because: because, released_at: None })
+        }
+        Stage::Released | Stage::Bound(_) => {
+            let entry = known.get(&member.uid).cloned();
+            let entry = entry.or_else(|| scheduling.then(|| fact(member)).flatten())?;
+            Some(Entry { released_at: released_at(world, set, member, &entry), ..entry })
+        }
+    };
+    set.members.iter().filter_map(|member| Some((member.uid.clone(), entry(member)?))).collect()
+}
+
+/// Where a member is, or must go, that was never planned.
+fn fact(member: &Member) -> Option<Entry> {
+    let node = member.node().cloned().or_else(|| pinned(&member.pod).map(str::to_owned))?;
+    Some(Entry { name: member.name.clone(), node, nominated_because: None, released_at: None })
+}
+
+fn released_at(world: &World, set: &PodSet, member: &Member, entry: &Entry) -> Option<Time> {
+    set.settings.gang?.timeout?;
+    let now = || (member.stage == Stage::Released).then(|| Time(conditions::whole_seconds(world.now)));
+    entry.released_at.clone().or_else(now)
+}

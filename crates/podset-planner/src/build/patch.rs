@@ -1,0 +1,179 @@
+//! The JSON patches that are written to pods and triggers. Each holds only for the object that it was made from, so that
+//! none can be applied twice, or to a successor of the same name.
+
+use json_patch::{
+    AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation, TestOperation,
+    jsonptr::PointerBuf,
+};
+use k8s_openapi::{
+    api::core::v1::{NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use podset_types::ScheduleTrigger;
+use serde_json::{Value, json};
+
+use crate::pods::{gate, pinned};
+
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+
+/// Of the status of `pod`: reserves room on `node` for it.
+pub fn reserve(pod: &Pod, node: &str) -> Patch {
+    Patch(vec![same(&pod.metadata), add(&["status", "nominatedNodeName"], node.into())])
+}
+
+/// Of the status of `pod`: gives the reserved room back.
+pub fn withdraw(pod: &Pod) -> Patch {
+    Patch(vec![same(&pod.metadata), unchanged(&pod.metadata), remove(&["status", "nominatedNodeName"])])
+}
+
+/// Pins `pod` to `node` unless that is None, and takes our gate away. None if it has no such gate any more.
+pub fn release(pod: &Pod, node: Option<&str>) -> Option<Patch> {
+    let gate = gate(pod)?.to_string();
+    let mut operations = vec![same(&pod.metadata), unchanged(&pod.metadata)];
+    operations.extend(node.into_iter().flat_map(|node| pin(pod, node)));
+    operations.push(remove(&["spec", "schedulingGates", &gate]));
+    Some(Patch(operations))
+}
+
+/// Sets the state of `trigger` to `Schedule`.
+pub fn fire(trigger: &ScheduleTrigger) -> Patch {
+    let state = PatchOperation::Replace(ReplaceOperation {
+        path: PointerBuf::from_tokens(["spec", "state"]),
+        value: "Schedule".into(),
+    });
+    Patch(vec![same(&trigger.metadata), unchanged(&trigger.metadata), state])
+}
+
+/// What a gated pod allows: further requirements on each of its terms, or terms where it has none. A pod that is pinned
+/// there already, by a write that was cut off or by its author, needs nothing.
+fn pin(pod: &Pod, node: &str) -> Vec<PatchOperation> {
+    if pinned(pod) == Some(node) {
+        return Vec::new();
+    }
+    let requirement = NodeSelectorRequirement {
+        key: "metadata.name".to_owned(),
+        operator: "In".to_owned(),
+        values: Some(vec![node.to_owned()]),
+    };
+    let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref());
+    let of_nodes = affinity.and_then(|affinity| affinity.node_affinity.as_ref());
+    let required = of_nodes
+        .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref())
+        .map(|required| &required.node_selector_terms);
+    let term = NodeSelectorTerm { match_fields: Some(vec![requirement.clone()]), match_expressions: None };
+    let selector = json!(NodeSelector { node_selector_terms: vec![term] });
+    let (requirement, base) = (json!(requirement), ["spec", "affinity", "nodeAffinity", REQUIRED]);
+    match (affinity, of_nodes, required) {
+        (None, ..) => vec![add(&["spec", "affinity"], json!({"nodeAffinity": {REQUIRED: selector}}))],
+        (_, None, _) => vec![add(&["spec", "affinity", "nodeAffinity"], json!({REQUIRED: selector}))],
+        (_, _, None) => vec![add(&base, selector)],
+        (_, _, Some(terms)) => {
+            terms.iter().enumerate().map(|(number, term)| append(number, term, &requirement)).collect()
+        }
+    }
+}
+
+fn append(number: usize, term: &NodeSelectorTerm, requirement: &Value) -> PatchOperation {
+    let number = number.to_string();
+    let base = ["spec", "affinity", "nodeAffinity", REQUIRED, "nodeSelectorTerms", &number, "matchFields"];
+    if term.match_fields.is_some() {
+        add(&[base.as_slice(), &["-"]].concat(), requirement.clone())
+    } else {
+        add(&base, json!([requirement]))
+    }
+}
+
+fn same(metadata: &ObjectMeta) -> PatchOperation {
+    test(&["metadata", "uid"], metadata.uid.as_deref())
+}
+
+fn unchanged(metadata: &ObjectMeta) -> PatchOperation {
+    test(&["metadata", "resourceVersion"], metadata.resource_version.as_deref())
+}
+
+fn test(path: &[&str], value: Option<&str>) -> PatchOperation {
+    PatchOperation::Test(TestOperation { path: pointer(path), value: json!(value.unwrap_or_default()) })
+}
+
+fn add(path: &[&str], value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path: pointer(path), value })
+}
+
+fn remove(path: &[&str]) -> PatchOperation {
+    PatchOperation::Remove(RemoveOperation { path: pointer(path) })
+}
+
+fn pointer(path: &[&str]) -> PointerBuf {
+    PointerBuf::from_tokens(path.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATES: &str = "schedulingGates: [{name: example.com/other}, {name: planner.ciena.io/pod-set}]";
+    const NAMED: &str = "matchFields: [{key: metadata.name, operator: In, values: [n1]}]";
+
+    fn pod(affinity: &str) -> Value {
+        let text = format!(
+            "{{metadata: {{name: a, uid: u, resourceVersion: '7'}}, spec: {{containers: [], {GATES}{affinity}}}}}"
+        );
+        serde_yaml_ng::from_str(&text).unwrap()
+    }
+
+    fn released(before: &Value, node: Option<&str>) -> Value {
+        let patch = release(&serde_json::from_value(before.clone()).unwrap(), node).unwrap();
+        let mut after = before.clone();
+        json_patch::patch(&mut after, &patch).unwrap();
+        after
+    }
+
+    fn required(terms: &str) -> String {
+        format!(", affinity: {{nodeAffinity: {{{REQUIRED}: {{nodeSelectorTerms: [{terms}]}}}}}}")
+    }
+
+    #[test]
+    fn a_pin_goes_into_every_term_that_is_there_or_makes_one() {
+        let zone = "matchExpressions: [{key: zone, operator: Exists}]";
+        let rack = "matchFields: [{key: metadata.name, operator: NotIn, values: [n9]}]";
+        let rack_and_name = rack.replace("}]", "}, {key: metadata.name, operator: In, values: [n1]}]");
+        let other = "podAntiAffinity: {}";
+        for (before, after) in [
+            (String::new(), required(&format!("{{{NAMED}}}"))),
+            (
+                format!(", affinity: {{{other}}}"),
+                required(&format!("{{{NAMED}}}")).replace("affinity: {", &format!("affinity: {{{other}, ")),
+            ),
+            (", affinity: {nodeAffinity: {}}".to_owned(), required(&format!("{{{NAMED}}}"))),
+            (
+                required(&format!("{{{zone}}}, {{{rack}}}")),
+                required(&format!("{{{zone}, {NAMED}}}, {{{rack_and_name}}}")),
+            ),
+        ] {
+            let after: Value = pod(&after);
+            let released = released(&pod(&before), Some("n1"));
+            assert_eq!(released["spec"]["affinity"], after["spec"]["affinity"], "{before}");
+            assert_eq!(released["spec"]["schedulingGates"], json!([{"name": "example.com/other"}]));
+            assert_eq!(pinned(&serde_json::from_value(released).unwrap()), Some("n1"));
+        }
+    }
+
+    #[test]
+    fn a_pod_that_is_pinned_already_or_is_only_nominated_keeps_its_affinity() {
+        let before = pod(&required(&format!("{{{NAMED}}}")));
+        assert_eq!(released(&before, Some("n1"))["spec"]["affinity"], before["spec"]["affinity"]);
+        assert_eq!(released(&pod(""), None)["spec"].get("affinity"), None);
+    }
+
+    #[test]
+    fn a_patch_holds_for_one_version_of_one_pod() {
+        let made_from: Pod = serde_json::from_value(pod("")).unwrap();
+        for (field, value) in [("uid", "other"), ("resourceVersion", "8")] {
+            let mut object = pod("");
+            object["metadata"][field] = value.into();
+            let patch = release(&made_from, Some("n1")).unwrap();
+            assert!(json_patch::patch(&mut object, &patch).is_err(), "{field}");
+        }
+        assert_eq!(release(&Pod::default(), Some("n1")), None);
+    }
+}

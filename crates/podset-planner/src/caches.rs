@@ -1,0 +1,142 @@
+//! What the planner reads: everything through watches, nothing by request.
+
+use std::{collections::BTreeSet, pin::Pin};
+
+use controller_kit::{Cache, CacheClosed, Index, Kit};
+use futures::Stream;
+use k8s_openapi::api::core::v1::{Container, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::{Api, ResourceExt as _, runtime::watcher};
+use podset_types::{SchedulePlan, ScheduleTrigger};
+
+use crate::pods::set_of;
+
+/// A cache for each kind, whoever fills it.
+#[derive(Clone)]
+pub struct Stores {
+    /// The triggers.
+    pub triggers: Cache<ScheduleTrigger>,
+    /// The plans.
+    pub plans: Cache<SchedulePlan>,
+    /// All pods of the cluster: they take the room that is planned with.
+    pub pods: Cache<Pod>,
+    /// The nodes.
+    pub nodes: Cache<Node>,
+    /// The volume claims of pods.
+    pub claims: Cache<PersistentVolumeClaim>,
+    /// The volumes that claims are bound to.
+    pub volumes: Cache<PersistentVolume>,
+    /// The namespaces, whose labels affinity may ask for.
+    pub namespaces: Cache<Namespace>,
+}
+
+/// The newest known state of everything, and what finds the parts of a set in it.
+#[derive(Clone)]
+pub struct Caches {
+    /// By kind.
+    pub stores: Stores,
+    /// The pods by their set.
+    pub members: Index<Pod>,
+    /// The triggers by their set.
+    pub governing: Index<ScheduleTrigger>,
+}
+
+impl Caches {
+    /// These caches, with indices.
+    pub fn new(stores: Stores) -> Self {
+        let members = stores.pods.index(|pod| one(set_of(pod.labels())));
+        let governing = stores.triggers.index(|trigger| one(set_of(trigger.labels())));
+        Self { stores, members, governing }
+    }
+
+    /// Waits until every kind was listed once: whoever reads before takes what exists for missing.
+    ///
+    /// # Errors
+    /// If a watch ended, as it does when the process stops.
+    pub async fn ready(&self) -> Result<(), CacheClosed> {
+        let Stores { triggers, plans, pods, nodes, claims, volumes, namespaces } = &self.stores;
+        triggers.ready().await?;
+        plans.ready().await?;
+        pods.ready().await?;
+        nodes.ready().await?;
+        claims.ready().await?;
+        volumes.ready().await?;
+        namespaces.ready().await
+    }
+}
+
+fn one(key: Option<&str>) -> BTreeSet<String> {
+    key.map(str::to_owned).into_iter().collect()
+}
+
+/// Changes of one kind, as triggers.
+pub type Changes<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
+
+/// The streams that keep [`Caches`] current; they must be polled.
+pub struct AllChanges {
+    /// Of triggers.
+    pub triggers: Changes<ScheduleTrigger>,
+    /// Of plans.
+    pub plans: Changes<SchedulePlan>,
+    /// Of pods.
+    pub pods: Changes<Pod>,
+    /// Of nodes.
+    pub nodes: Changes<Node>,
+    /// Of volume claims.
+    pub claims: Changes<PersistentVolumeClaim>,
+    /// Of volumes.
+    pub volumes: Changes<PersistentVolume>,
+    /// Of namespaces.
+    pub namespaces: Changes<Namespace>,
+}
+
+/// Starts a watch for each kind.
+pub fn watch_all(kit: &Kit) -> (Caches, AllChanges) {
+    let everything = watcher::Config::default;
+    let (triggers, of_triggers) = kit.watch(kit.api(), everything(), |_| ());
+    let (plans, of_plans) = kit.watch(kit.api(), everything(), |_| ());
+    // Of all namespaces, whichever are worked in: all share the nodes.
+    let (pods, of_pods) = kit.watch(Api::all(kit.client.clone()), everything(), slim_pod);
+    let (nodes, of_nodes) = kit.watch(Api::all(kit.client.clone()), everything(), slim_node);
+    let (claims, of_claims) = kit.watch(Api::all(kit.client.clone()), everything(), |_| ());
+    let (volumes, of_volumes) = kit.watch(Api::all(kit.client.clone()), everything(), |_| ());
+    let (namespaces, of_namespaces) = kit.watch(Api::all(kit.client.clone()), everything(), |_| ());
+    let stores = Stores { triggers, plans, pods, nodes, claims, volumes, namespaces };
+    let changes = AllChanges {
+        triggers: Box::pin(of_triggers),
+        plans: Box::pin(of_plans),
+        pods: Box::pin(of_pods),
+        nodes: Box::pin(of_nodes),
+        claims: Box::pin(of_claims),
+        volumes: Box::pin(of_volumes),
+        namespaces: Box::pin(of_namespaces),
+    };
+    (Caches::new(stores), changes)
+}
+
+/// Drops what planning does not look at: every pod of the cluster is kept.
+fn slim_pod(pod: &mut Pod) {
+    pod.metadata.annotations = None;
+    if let Some(spec) = &mut pod.spec {
+        spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()).for_each(slim_container);
+        spec.ephemeral_containers = None;
+    }
+}
+
+fn slim_container(container: &mut Container) {
+    container.args = None;
+    container.command = None;
+    container.env = None;
+    container.env_from = None;
+    container.lifecycle = None;
+    container.liveness_probe = None;
+    container.readiness_probe = None;
+    container.startup_probe = None;
+    container.volume_mounts = None;
+}
+
+fn slim_node(node: &mut Node) {
+    node.metadata.annotations = None;
+    if let Some(status) = &mut node.status {
+        status.images = None;
+    }
+}

@@ -1,0 +1,266 @@
+//! The driver: when to reconcile, and the order of the steps.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use controller_kit::{Applier, CacheClosed, Kit, reconcile_in, reconcile_span};
+use jiff::Timestamp;
+use k8s_controller::{Context, TraceMetadata, events::EventRecorder};
+use kube::{Client, ResourceExt as _, runtime::controller::Action};
+use podset_types::{ScheduleTrigger, ScheduleTriggerStatus};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    task::{JoinError, spawn_blocking},
+};
+
+use crate::{
+    NAME,
+    apply::{self, Outcome, Writer},
+    build::{Intent, build, needs_survey, recheck},
+    caches::{Caches, watch_all},
+    dereference::{World, dereference, survey},
+    events::{Told, tell},
+    metrics::Metrics,
+    phase::{Phase, phase},
+    status,
+    sweep::sweep,
+    triggers::work,
+    update_status::{self, Pace, update_status},
+    validate::{PodSet, Refusal, validate},
+};
+
+/// When a pass is made again in which something had changed meanwhile.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Everything that a reconcile needs.
+pub struct Planner {
+    caches: Caches,
+    applier: Applier,
+    writer: Writer,
+    events: Arc<EventRecorder>,
+    metrics: Metrics,
+    told: Told,
+    pace: Pace,
+    /// Held from planning to reserving: two sets that are planned at once would be given the same room.
+    turn: Mutex<()>,
+}
+
+/// A step failed; it is tried again with a growing delay.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The process is stopping.
+    #[error("stopped before everything was listed")]
+    Stopped(#[from] CacheClosed),
+    /// The process is stopping, or the planner has a defect.
+    #[error("the planner did not end")]
+    Planning(#[from] JoinError),
+    /// Plan or pods could not be written.
+    #[error(transparent)]
+    Apply(#[from] apply::Error),
+    /// The status could not be written.
+    #[error(transparent)]
+    UpdateStatus(#[from] update_status::Error),
+}
+
+/// Held by the one set that is being planned.
+type Turn<'a> = Option<MutexGuard<'a, ()>>;
+
+/// A set as one pass sees it.
+struct View {
+    world: World,
+    set: PodSet,
+    phase: Phase,
+}
+
+impl Planner {
+    /// A planner that reads `caches`, whoever fills them.
+    pub fn new(caches: Caches, client: Client, events: Arc<EventRecorder>, metrics: Metrics) -> Self {
+        let applier = Applier::new(client.clone(), NAME);
+        let writer = Writer::new(client, applier.clone(), caches.clone(), metrics.clone());
+        let (told, pace, turn) = (Told::default(), Pace::default(), Mutex::default());
+        Self { caches, applier, writer, events, metrics, told, pace, turn }
+    }
+
+    /// One pass for the set of `trigger` at the time `now`. Tells when to look again if nothing changes.
+    ///
+    /// # Errors
+    /// If the API server could not be written to. What stands in the way of the set is no error but in its status.
+    pub async fn reconcile(&self, trigger: &Arc<ScheduleTrigger>, now: Timestamp) -> Result<Action, Error> {
+        let Some((view, turn)) = self.view(trigger, now).await? else { return Ok(Action::await_change()) };
+        if view.phase == Phase::Due {
+            let again = match self.writer.fire(trigger).await? {
+                Outcome::Written => Duration::ZERO,
+                Outcome::Outdated => SOON,
+            };
+            return Ok(Action::requeue(again));
+        }
+        let (view, mut intent) = self.build(view).await?;
+        let reserved = self.writer.reserve(&view.world, &intent).await?;
+        drop(turn);
+        let outcome = match reserved {
+            Outcome::Written => self.release(trigger, &mut intent, now).await?,
+            Outcome::Outdated => Outcome::Outdated,
+        };
+        let looked_again = self.conclude(trigger, &intent, now).await?;
+        let again = [(outcome == Outcome::Outdated).then_some(SOON), looked_again, view.wait(&intent)];
+        Ok(again.into_iter().flatten().min().map_or_else(Action::await_change, Action::requeue))
+    }
+
+    /// The set of `trigger`, if it governs one; if it is to be planned, this is its turn. Else it is told why not.
+    async fn view(
+        &self,
+        trigger: &Arc<ScheduleTrigger>,
+        now: Timestamp,
+    ) -> Result<Option<(View, Turn<'_>)>, Error> {
+        match View::of(&self.caches, trigger, now) {
+            Ok(view) if view.needs_survey() => {
+                let turn = self.turn.lock().await;
+                // While this one waited, others may have taken room, and its pods may have changed.
+                Ok(View::of(&self.caches, trigger, now).ok().map(|view| (view, Some(turn))))
+            }
+            Ok(view) => Ok(Some((view, None))),
+            Err(refusal) => {
+                let world = World::without_set(trigger.clone(), now);
+                self.tell(trigger, &status::refused(&world, &refusal)).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Decides. Planning may take a second, so it is done beside what else the process does.
+    async fn build(&self, view: View) -> Result<(View, Intent), Error> {
+        if !view.needs_survey() {
+            let intent = build(&view.world, &view.set, &view.phase, None);
+            return Ok((view, intent));
+        }
+        let (caches, metrics) = (self.caches.clone(), self.metrics.clone());
+        let planned = spawn_blocking(move || {
+            let started = Instant::now();
+            let intent = build(&view.world, &view.set, &view.phase, Some(&survey(&caches)));
+            metrics.planned(started.elapsed());
+            (view, intent)
+        });
+        Ok(planned.await?)
+    }
+
+    /// Releases whom `intent` says, as far as that still holds.
+    async fn release(
+        &self,
+        trigger: &Arc<ScheduleTrigger>,
+        intent: &mut Intent,
+        now: Timestamp,
+    ) -> Result<Outcome, Error> {
+        if intent.release.is_empty() {
+            return Ok(Outcome::Written);
+        }
+        let newest =
+            self.caches.stores.triggers.get(&trigger.namespace().unwrap_or_default(), &trigger.name_any());
+        let same = newest.is_some_and(|newest| newest.spec == trigger.spec && newest.uid() == trigger.uid());
+        let (Ok(view), true) = (View::of(&self.caches, trigger, now), same) else {
+            return Ok(Outcome::Outdated);
+        };
+        let (caches, releases) = (self.caches.clone(), std::mem::take(&mut intent.release));
+        let wanted = releases.len();
+        let good = spawn_blocking(move || recheck(&view.set, &survey(&caches), releases)).await?;
+        let outcome = self.writer.release(&good).await?;
+        Ok(if good.len() < wanted { Outcome::Outdated } else { outcome })
+    }
+
+    /// Says what came of it. What is only progress may have to wait for a while, which is the answer.
+    async fn conclude(
+        &self,
+        trigger: &Arc<ScheduleTrigger>,
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Result<Option<Duration>, Error> {
+        let Ok(View { world, set, phase }) = View::of(&self.caches, trigger, now) else {
+            return Ok(Some(SOON));
+        };
+        tell(&self.events, &self.told, &world, &set, &phase, intent).await;
+        self.tell(trigger, &status::compute(&world, &set, &phase, intent)).await
+    }
+
+    async fn tell(
+        &self,
+        trigger: &ScheduleTrigger,
+        status: &ScheduleTriggerStatus,
+    ) -> Result<Option<Duration>, Error> {
+        Ok(update_status(&self.applier, &self.caches.stores.triggers, &self.pace, trigger, status).await?)
+    }
+}
+
+impl View {
+    fn of(caches: &Caches, trigger: &Arc<ScheduleTrigger>, now: Timestamp) -> Result<Self, Refusal> {
+        let world = dereference(caches, trigger, now);
+        let set = validate(&world)?;
+        let phase = phase(&world, &set);
+        Ok(Self { world, set, phase })
+    }
+
+    fn needs_survey(&self) -> bool {
+        needs_survey(&self.world, &self.set, &self.phase)
+    }
+
+    /// How long until something happens by itself.
+    fn wait(&self, intent: &Intent) -> Option<Duration> {
+        let hold = match &self.phase {
+            Phase::Held(hold) => hold.left(self.world.now),
+            Phase::Due | Phase::Scheduling => None,
+        };
+        let limit = intent
+            .wake
+            .map(|wake| Duration::try_from(wake.duration_since(self.world.now)).unwrap_or_default());
+        hold.into_iter().chain(limit).min()
+    }
+}
+
+#[async_trait]
+impl Context for Planner {
+    type Resource = ScheduleTrigger;
+    type Error = Error;
+
+    async fn apply(
+        &self,
+        _: Client,
+        trigger: &ScheduleTrigger,
+        _: &mut TraceMetadata,
+    ) -> Result<Option<Action>, Error> {
+        self.caches.ready().await?;
+        // The loop's own store may be older than what this process wrote last.
+        let newest =
+            self.caches.stores.triggers.get(&trigger.namespace().unwrap_or_default(), &trigger.name_any());
+        let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
+        reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest, Timestamp::now()))
+            .await
+            .map(Some)
+    }
+}
+
+/// Runs the controller until the process stops.
+pub async fn start(kit: Kit) {
+    let metrics = match Metrics::register(&kit.registry) {
+        Ok(metrics) => metrics,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot register the metrics of the planner"
+            );
+            return;
+        }
+    };
+    let (caches, changes) = watch_all(&kit);
+    let work = work(&caches, changes);
+    let planner = Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics);
+    let controller = kit
+        .controller(planner, &caches.stores.triggers, work.triggers)
+        .with_controller(|inner| inner.reconcile_on(work.concerned));
+    let (plans, applier) = (caches.stores.plans.clone(), kit.applier());
+    let sweeping = kit.run_departures(&plans, work.left_over, move |plan| {
+        let (caches, applier) = (caches.clone(), applier.clone());
+        async move { sweep(&caches, &applier, plan).await }
+    });
+    tokio::join!(kit.run_controller(controller), sweeping);
+}

@@ -1,0 +1,45 @@
+//! Holds the pods of a set, plans them together, and releases each to the node planned for it.
+//!
+//! A pod set is the pods of a namespace that share the value of the label `planner.ciena.io/pod-set`. Each is created
+//! with a scheduling gate, so that the cluster's scheduler leaves it alone. Once the set's trigger says `Schedule` the
+//! set is planned as a whole; each pod's place is reserved, and then the pod is pinned to it and its gate removed, in
+//! one write. From there on it is the scheduler's.
+//!
+//! A reconcile is of one trigger, and is one pass through these steps, a module each: [`dereference`] reads what is
+//! there, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
+//! where, [`apply`] reserves, [`build::recheck`] looks whether all of it still holds, `apply` releases, [`status`] finds
+//! what to say, [`update_status`] says it. [`controller`] strings them together. Those that decide are pure.
+//!
+//! [`verify`] is the command line tool that compares plans with what became of them.
+
+mod apply;
+mod args;
+mod build;
+mod caches;
+mod controller;
+mod dereference;
+mod events;
+mod metrics;
+mod phase;
+mod pods;
+mod status;
+mod sweep;
+mod triggers;
+mod update_status;
+mod validate;
+pub mod verify;
+
+use controller_kit::Definition;
+
+pub use args::{Args, Command, ManagerArgs};
+pub use caches::{Caches, Stores};
+pub use controller::{Error, Planner, start};
+pub use metrics::Metrics;
+pub use sweep::sweep;
+
+/// This controller's name: field manager, lease, reporter of events and label of metrics.
+pub const NAME: &str = "planner-controller-manager";
+
+/// What the kit needs to know of this controller.
+pub const DEFINITION: Definition =
+    Definition { name: NAME, crds: &["scheduletriggers.planner.ciena.io", "scheduleplans.planner.ciena.io"] };

@@ -1,0 +1,241 @@
+//! Step 6: what to say of a set in its trigger. Pure.
+
+use conditions::{Desired, Status};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use podset_types::{ConditionType, MemberCounts, PlanRef, Reason, ScheduleTriggerStatus};
+
+use crate::{
+    build::Intent,
+    dereference::World,
+    phase::{Hold, Phase, Why},
+    pods::Stage,
+    validate::{PodSet, Refusal},
+};
+
+/// What a condition says, but for its type.
+struct Said(Status, Reason, String);
+
+fn yes(message: &str) -> Said {
+    Said(Status::True, Reason::Succeeded, message.to_owned())
+}
+
+fn no(reason: Reason, message: impl Into<String>) -> Said {
+    Said(Status::False, reason, message.into())
+}
+
+/// The status of a trigger that governs no set.
+pub fn refused(world: &World, refusal: &Refusal) -> ScheduleTriggerStatus {
+    let (reason, message) = match refusal {
+        Refusal::NoPodSet => (
+            Reason::NoPodSet,
+            "The trigger governs nothing: give it the label planner.ciena.io/pod-set with the name of a pod set.".to_owned(),
+        ),
+        Refusal::Conflict(winner) => (
+            Reason::Conflict,
+            format!("The older trigger {winner} governs this pod set: delete one of the two, or give it another set."),
+        ),
+    };
+    let mut said = vec![(ConditionType::Ready, no(reason, message.clone()))];
+    if reason == Reason::Conflict {
+        said.push((ConditionType::Conflict, Said(Status::True, reason, message.clone())));
+    }
+    said.push((ConditionType::Degraded, Said(Status::True, reason, message)));
+    status(world, said)
+}
+
+/// The status of the trigger of `set`, which is as it stands after the writes of `intent`.
+pub fn compute(world: &World, set: &PodSet, phase: &Phase, intent: &Intent) -> ScheduleTriggerStatus {
+    let degraded = degraded(set, phase, intent);
+    let parts = [planned(set, phase, intent), released(set, phase, intent), scheduled(set)];
+    let ready = ready(&parts, &degraded);
+    let [planned, released, scheduled] = parts;
+    let said = vec![
+        (ConditionType::Ready, ready),
+        (ConditionType::Planned, planned),
+        (ConditionType::Released, released),
+        (ConditionType::Scheduled, scheduled),
+        (ConditionType::Degraded, degraded),
+    ];
+    let hold = match phase {
+        Phase::Held(hold) => Some(hold),
+        Phase::Due | Phase::Scheduling => None,
+    };
+    let time = |time: Timestamp| Time(conditions::whole_seconds(time));
+    ScheduleTriggerStatus {
+        planning_since: hold.map(|hold| time(hold.since)),
+        last_member_at: set.newest().map(time),
+        quiet_until: hold.and_then(|hold| hold.until).map(time),
+        plan_ref: intent.plan.as_ref().map(|_| PlanRef { name: set.plan_name.clone() }),
+        members: Some(counts(set, intent)),
+        ..status(world, said)
+    }
+}
+
+fn status(world: &World, said: Vec<(ConditionType, Said)>) -> ScheduleTriggerStatus {
+    let generation = world.trigger.metadata.generation.unwrap_or_default();
+    let current = world.trigger.status.as_ref().map(|status| status.conditions.as_slice());
+    let desired = said.into_iter().map(|(type_, Said(status, reason, message))| Desired {
+        type_: type_.to_string(),
+        status,
+        reason: reason.to_string(),
+        message,
+        observed_generation: generation,
+    });
+    ScheduleTriggerStatus {
+        observed_generation: Some(generation),
+        conditions: conditions::reconcile(current.unwrap_or_default(), desired, world.now),
+        ..ScheduleTriggerStatus::default()
+    }
+}
+
+fn counts(set: &PodSet, intent: &Intent) -> MemberCounts {
+    let count = |wanted: fn(&Stage) -> bool| {
+        number(set.members.iter().filter(|member| wanted(&member.stage)).count())
+    };
+    let bound = count(|stage| matches!(stage, Stage::Bound(_)));
+    MemberCounts {
+        total: number(set.members.len()),
+        gated: count(|stage| *stage == Stage::Held),
+        planned: number(intent.plan.as_ref().map_or(0, |wanted| wanted.plan.spec.plan.len())),
+        released: count(|stage| *stage == Stage::Released) + bound,
+        bound,
+    }
+}
+
+fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn planned(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
+    match phase {
+        Phase::Held(hold) => on_hold(hold),
+        _ if set.members.is_empty() => no(Reason::NoMembers, "No pod has the label of this set."),
+        _ if !intent.unplaced.is_empty() => no(unplaced_reason(set), unplaced(set, intent)),
+        _ if waits_for_members(set) => too_few(set),
+        Phase::Due | Phase::Scheduling => yes("Every member has a place in the plan."),
+    }
+}
+
+fn released(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
+    let held = set.held().count();
+    match phase {
+        Phase::Held(hold) => on_hold(hold),
+        _ if set.members.is_empty() => no(Reason::NoMembers, "No pod has the label of this set."),
+        _ if held == 0 => yes("No member is held."),
+        _ if !intent.unplaced.is_empty() => no(unplaced_reason(set), unplaced(set, intent)),
+        _ if waits_for_members(set) => too_few(set),
+        Phase::Due | Phase::Scheduling => {
+            no(Reason::Binding, format!("{held} members are about to be released."))
+        }
+    }
+}
+
+fn scheduled(set: &PodSet) -> Said {
+    let waiting = set.members.iter().filter(|member| member.node().is_none()).count();
+    match (set.members.len(), waiting) {
+        (0, _) => no(Reason::NoMembers, "No pod has the label of this set."),
+        (_, 0) => yes("Every member is bound to a node."),
+        _ => no(Reason::Binding, "Some members are not bound to a node yet."),
+    }
+}
+
+/// True only if somebody has to do something: what ends by itself is no degradation.
+fn degraded(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
+    let drift = intent.plan.as_ref().map_or(0, crate::build::Wanted::drifted);
+    if let Phase::Held(Hold { why: Why::Malformed(sentence), .. }) = phase {
+        return Said(Status::True, Reason::MalformedDuration, sentence.clone());
+    }
+    if let Some(first) = intent.stranded.first() {
+        let message = format!(
+            "{first} was released to a node that cannot take it, and no controller would make another ({} such): delete \
+             it and create it again.",
+            intent.stranded.len()
+        );
+        return Said(Status::True, Reason::Stranded, message);
+    }
+    if drift > 0 {
+        let name = &set.plan_name;
+        let message = format!(
+            "{drift} members run on another node than planned: `kubectl describe scheduleplan {name}` names them."
+        );
+        return Said(Status::True, Reason::Drifted, message);
+    }
+    no(Reason::Succeeded, "Nothing needs attention.")
+}
+
+/// The first thing that is not as it should be.
+fn ready(parts: &[Said; 3], Said(degraded, reason, message): &Said) -> Said {
+    if *degraded == Status::True {
+        return no(*reason, message.clone());
+    }
+    match parts.iter().find(|Said(status, ..)| *status != Status::True) {
+        Some(Said(_, reason, message)) => no(*reason, message.clone()),
+        None => yes("Every member is bound as planned."),
+    }
+}
+
+fn on_hold(hold: &Hold) -> Said {
+    let reason = hold.why.reason();
+    let message = match (&hold.why, hold.until) {
+        (Why::ByUser, _) => "The set is held: set spec.state to Schedule to plan and release it.".to_owned(),
+        (Why::Quiet, Some(until)) => {
+            format!(
+                "The set is scheduled by itself at {} if no pod joins it until then.",
+                conditions::whole_seconds(until)
+            )
+        }
+        (Why::Quiet, None) => "The set is held for longer than there are times.".to_owned(),
+        (Why::TooFew, _) => {
+            "The set has fewer pods than spec.minMembers: it is held until they are there.".to_owned()
+        }
+        (Why::Malformed(sentence), _) => {
+            format!("The set is held, and will not be scheduled by itself: {sentence}")
+        }
+    };
+    no(reason, message)
+}
+
+/// A gang that is scheduled by hand waits for its members all the same.
+fn waits_for_members(set: &PodSet) -> bool {
+    set.settings.gang.is_some() && set.members.len() < set.settings.min_members
+}
+
+fn too_few(set: &PodSet) -> Said {
+    let message = format!(
+        "The gang has {} of at least {} members: none is released before they are there.",
+        set.members.len(),
+        set.settings.min_members
+    );
+    no(Reason::TooFewMembers, message)
+}
+
+fn unplaced_reason(set: &PodSet) -> Reason {
+    if set.settings.gang.is_some() { Reason::GangIncomplete } else { Reason::Unplaced }
+}
+
+fn unplaced(set: &PodSet, intent: &Intent) -> String {
+    let consequence =
+        if set.settings.gang.is_some() { "so that no member of the gang is released" } else { "and wait" };
+    format!(
+        "{} of {} members have no place, {consequence}; the status of the plan says why of each.",
+        intent.unplaced.len(),
+        set.members.len()
+    )
+}
+
+impl Why {
+    /// The word for it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::ByUser => Reason::HeldByUser,
+            Self::Quiet => Reason::QuietTime,
+            Self::TooFew => Reason::TooFewMembers,
+            Self::Malformed(_) => Reason::MalformedDuration,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

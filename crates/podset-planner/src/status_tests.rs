@@ -1,0 +1,142 @@
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use podset_types::ScheduleTrigger;
+use serde_json::json;
+
+use super::*;
+use crate::{phase::phase, validate::validate};
+
+fn world(spec: &serde_json::Value, pods: &[serde_json::Value]) -> World {
+    let trigger: ScheduleTrigger = serde_json::from_value(json!({
+        "apiVersion": "planner.ciena.io/v1alpha1", "kind": "ScheduleTrigger", "spec": spec,
+        "metadata": {
+            "namespace": "team", "name": "t", "generation": 4, "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"planner.ciena.io/pod-set": "web"},
+        },
+    }))
+    .unwrap();
+    let pod = |(number, spec): (usize, &serde_json::Value)| {
+        let name = format!("web-{number}");
+        let metadata = json!({"name": name, "uid": name, "creationTimestamp": "2026-01-01T00:00:10Z"});
+        let pod: Pod = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+        Arc::new(pod)
+    };
+    let now = "2026-01-01T00:00:30Z".parse().unwrap();
+    World { pods: pods.iter().enumerate().map(pod).collect(), ..World::without_set(Arc::new(trigger), now) }
+}
+
+fn held() -> serde_json::Value {
+    json!({"containers": [], "schedulingGates": [{"name": "planner.ciena.io/pod-set"}]})
+}
+
+fn bound() -> serde_json::Value {
+    json!({"containers": [], "nodeName": "n1"})
+}
+
+fn told(world: &World, intent: &Intent) -> ScheduleTriggerStatus {
+    let set = validate(world).unwrap();
+    compute(world, &set, &phase(world, &set), intent)
+}
+
+/// Type, status and reason of every condition.
+fn conditions_of(status: &ScheduleTriggerStatus) -> Vec<String> {
+    status.conditions.iter().map(|one| format!("{} {} {}", one.type_, one.status, one.reason)).collect()
+}
+
+fn message(status: &ScheduleTriggerStatus, type_: &str) -> String {
+    conditions::find(&status.conditions, type_).unwrap().message.clone()
+}
+
+#[test]
+fn a_set_that_is_held_says_until_when_and_how_many_wait() {
+    let status = told(
+        &world(&json!({"state": "Planning", "quietTime": "60s"}), &[held(), held()]),
+        &Intent::default(),
+    );
+    assert_eq!(status.quiet_until.unwrap().0.to_string(), "2026-01-01T00:01:10Z");
+    assert_eq!(status.planning_since.unwrap().0.to_string(), "2026-01-01T00:00:00Z");
+    assert_eq!(status.members.unwrap(), MemberCounts { total: 2, gated: 2, ..MemberCounts::default() });
+    assert_eq!(status.observed_generation, Some(4));
+    assert!(status.conditions.iter().all(|condition| condition.observed_generation == Some(4)));
+}
+
+#[test]
+fn a_set_whose_members_are_bound_is_ready() {
+    let status = told(&world(&json!({"state": "Schedule"}), &[bound(), bound()]), &Intent::default());
+    let expected = [
+        "Ready True Succeeded",
+        "Planned True Succeeded",
+        "Released True Succeeded",
+        "Scheduled True Succeeded",
+        "Degraded False Succeeded",
+    ];
+    assert_eq!(conditions_of(&status), expected);
+    assert_eq!(
+        status.members.unwrap(),
+        MemberCounts { total: 2, released: 2, bound: 2, ..MemberCounts::default() }
+    );
+}
+
+#[test]
+fn a_set_without_members_is_not_ready_and_nothing_is_wrong() {
+    let status = told(&world(&json!({"state": "Schedule"}), &[]), &Intent::default());
+    let words = conditions_of(&status);
+    assert!(
+        words.contains(&"Ready False NoMembers".to_owned())
+            && words.contains(&"Degraded False Succeeded".to_owned())
+    );
+}
+
+#[test]
+fn what_has_no_place_is_told_with_where_to_look() {
+    let intent =
+        Intent { unplaced: [("web-0".to_owned(), "0/1 nodes fit".to_owned())].into(), ..Intent::default() };
+    let status = told(&world(&json!({"state": "Schedule"}), &[held(), bound()]), &intent);
+    assert!(conditions_of(&status).contains(&"Released False Unplaced".to_owned()));
+    assert!(message(&status, "Ready").contains("1 of 2 members have no place"));
+    let gang = told(&world(&json!({"state": "Schedule", "atomicity": "Gang"}), &[held(), held()]), &intent);
+    assert!(conditions_of(&gang).contains(&"Released False GangIncomplete".to_owned()));
+}
+
+#[test]
+fn a_gang_that_lacks_members_says_so() {
+    let spec = json!({"state": "Schedule", "atomicity": "Gang", "minMembers": 3});
+    let status = told(&world(&spec, &[held(), held()]), &Intent::default());
+    assert!(conditions_of(&status).contains(&"Released False TooFewMembers".to_owned()));
+    assert!(message(&status, "Released").contains("2 of at least 3"));
+}
+
+#[test]
+fn what_needs_somebody_degrades_and_is_what_ready_says() {
+    let malformed = told(&world(&json!({"state": "Planning", "quietTime": "2x"}), &[]), &Intent::default());
+    let stranded = Intent { stranded: vec!["web-0".to_owned()], ..Intent::default() };
+    let stranded = told(&world(&json!({"state": "Schedule"}), &[bound()]), &stranded);
+    for (status, reason) in [(malformed, "MalformedDuration"), (stranded, "Stranded")] {
+        let words = conditions_of(&status);
+        assert!(words.contains(&format!("Degraded True {reason}")), "{words:?}");
+        assert_eq!(message(&status, "Ready"), message(&status, "Degraded"));
+    }
+}
+
+#[test]
+fn a_trigger_that_governs_nothing_says_what_to_do() {
+    let world = world(&json!({"state": "Planning"}), &[]);
+    let conflict = refused(&world, &Refusal::Conflict("older".to_owned()));
+    assert_eq!(
+        conditions_of(&conflict),
+        ["Ready False Conflict", "Conflict True Conflict", "Degraded True Conflict"]
+    );
+    assert!(message(&conflict, "Conflict").contains("older trigger older"));
+    let unlabelled = refused(&world, &Refusal::NoPodSet);
+    assert!(message(&unlabelled, "Ready").contains("planner.ciena.io/pod-set"));
+}
+
+#[test]
+fn saying_the_same_again_changes_nothing() {
+    let mut world = world(&json!({"state": "Planning"}), &[held()]);
+    let status = told(&world, &Intent::default());
+    Arc::make_mut(&mut world.trigger).status = Some(status.clone());
+    world.now = "2026-01-02T00:00:00Z".parse().unwrap();
+    assert_eq!(told(&world, &Intent::default()), status);
+}

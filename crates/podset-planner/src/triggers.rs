@@ -1,0 +1,184 @@
+//! Who is looked at when something changes.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use controller_kit::Cache;
+use futures::{Stream, StreamExt as _, channel::mpsc, stream, stream::BoxStream};
+use kube::{
+    Resource, ResourceExt as _,
+    runtime::{reflector::ObjectRef, watcher},
+};
+use podset_types::{SchedulePlan, ScheduleTrigger, TriggerState, plan_name};
+use tokio::sync::Notify;
+
+use crate::{
+    caches::{AllChanges, Caches, Changes},
+    pods::set_of,
+};
+
+/// How often at most the sets that wait for room are looked at.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What there is to do.
+pub struct Work {
+    /// The triggers that changed, or whose set did.
+    pub triggers: Changes<ScheduleTrigger>,
+    /// The triggers whose pods, plan or room changed.
+    pub concerned: BoxStream<'static, ObjectRef<ScheduleTrigger>>,
+    /// The plans that may be left over.
+    pub left_over: BoxStream<'static, SchedulePlan>,
+}
+
+/// Tells from all changes what there is to do.
+pub fn work(caches: &Caches, changes: AllChanges) -> Work {
+    let (sender, left_over) = mpsc::unbounded();
+    let elsewhere = Arc::new(Notify::new());
+    let AllChanges { triggers, plans, pods, nodes, claims, volumes, namespaces } = changes;
+    let stores = &caches.stores;
+    let mut of_triggers = Sets::new(stores.triggers.clone());
+    let governing = Wake { caches: caches.clone(), left_over: sender };
+    let (of_pods, of_plans) = (governing.clone(), governing.clone());
+    let triggers =
+        triggers.flat_map(move |changed| stream::iter(rivals(&governing, &mut of_triggers, changed)));
+    let mut pod_sets = Sets::new(stores.pods.clone());
+    let room = elsewhere.clone();
+    let pods = changed(pods).flat_map(move |pod| {
+        room.notify_one();
+        stream::iter(
+            pod_sets.touched(&pod).into_iter().flat_map(|set| of_pods.wake(&set)).collect::<Vec<_>>(),
+        )
+    });
+    let mut plan_sets = Sets::new(stores.plans.clone());
+    let plans = changed(plans).flat_map(move |plan| {
+        stream::iter(
+            plan_sets.touched(&plan).into_iter().flat_map(|set| of_plans.wake(&set)).collect::<Vec<_>>(),
+        )
+    });
+    let concerned = stream::select_all([
+        pods.boxed(),
+        plans.boxed(),
+        notifies(nodes, &elsewhere),
+        notifies(claims, &elsewhere),
+        notifies(volumes, &elsewhere),
+        notifies(namespaces, &elsewhere),
+        waiting(stores.triggers.clone(), elsewhere).boxed(),
+    ]);
+    Work { triggers: Box::pin(triggers), concerned: concerned.boxed(), left_over: left_over.boxed() }
+}
+
+fn changed<K: Send + 'static>(changes: Changes<K>) -> BoxStream<'static, K> {
+    changes.filter_map(async |changed| changed.ok()).boxed()
+}
+
+/// A stream that yields nothing, and notifies of every change.
+fn notifies<K: Send + 'static>(
+    changes: Changes<K>,
+    notify: &Arc<Notify>,
+) -> BoxStream<'static, ObjectRef<ScheduleTrigger>> {
+    let notify = notify.clone();
+    changes
+        .filter_map(move |_| {
+            notify.notify_one();
+            futures::future::ready(None)
+        })
+        .boxed()
+}
+
+/// The triggers whose sets wait for room, whenever room may have changed: at once, and then not again for a while.
+fn waiting(
+    triggers: Cache<ScheduleTrigger>,
+    notify: Arc<Notify>,
+) -> impl Stream<Item = ObjectRef<ScheduleTrigger>> + Send + 'static {
+    let first = true;
+    let rounds = stream::unfold((triggers, notify, first), |(triggers, notify, first)| async move {
+        if !first {
+            tokio::time::sleep(PAUSE).await;
+        }
+        notify.notified().await;
+        let waiting = triggers.list_all(waits).into_iter().map(|trigger| ObjectRef::from_obj(&*trigger));
+        Some((stream::iter(waiting.collect::<Vec<_>>()), (triggers, notify, false)))
+    });
+    rounds.flatten()
+}
+
+/// Whether some member of its set is not bound yet, although it should be.
+fn waits(trigger: &ScheduleTrigger) -> bool {
+    let members = trigger.status.as_ref().and_then(|status| status.members);
+    trigger.spec.state == TriggerState::Schedule
+        && members.is_none_or(|members| members.bound < members.total)
+}
+
+/// The changed trigger, and all others of the sets that it governs or did.
+fn rivals(
+    wake: &Wake,
+    sets: &mut Sets<ScheduleTrigger>,
+    changed: Result<ScheduleTrigger, watcher::Error>,
+) -> Vec<Result<ScheduleTrigger, watcher::Error>> {
+    let changed = match changed {
+        Ok(changed) => changed,
+        Err(error) => return vec![Err(error)],
+    };
+    let touched = sets.touched(&changed);
+    let rivals = touched.iter().flat_map(|set| wake.governing(set));
+    let mut all: Vec<_> = rivals
+        .filter(|rival| rival.metadata.name != changed.metadata.name)
+        .map(Arc::unwrap_or_clone)
+        .collect();
+    all.push(changed);
+    all.into_iter().map(Ok).collect()
+}
+
+/// Namespace and name of a set.
+type SetKey = (String, String);
+
+/// Which set each object of a kind was last seen in: one that leaves a set concerns it too.
+struct Sets<K: Resource<DynamicType = ()> + Clone + 'static> {
+    cache: Cache<K>,
+    last: HashMap<(String, String), String>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Sets<K> {
+    fn new(cache: Cache<K>) -> Self {
+        Self { cache, last: HashMap::new() }
+    }
+
+    /// The sets that a change of `object` concerns.
+    fn touched(&mut self, object: &K) -> BTreeSet<SetKey> {
+        let key = (object.namespace().unwrap_or_default(), object.name_any());
+        let now = set_of(object.labels()).map(str::to_owned);
+        let before = match (&now, self.cache.get(&key.0, &key.1)) {
+            (Some(set), Some(_)) => self.last.insert(key.clone(), set.clone()),
+            _ => self.last.remove(&key),
+        };
+        now.into_iter().chain(before).map(|set| (key.0.clone(), set)).collect()
+    }
+}
+
+/// Finds who looks after a set.
+#[derive(Clone)]
+struct Wake {
+    caches: Caches,
+    left_over: mpsc::UnboundedSender<SchedulePlan>,
+}
+
+impl Wake {
+    /// The triggers of a set. Where there is none, its plan may be left over.
+    fn governing(&self, (namespace, set): &SetKey) -> Vec<Arc<ScheduleTrigger>> {
+        let triggers = self.caches.governing.get(namespace, set);
+        if triggers.is_empty()
+            && let Some(plan) = self.caches.stores.plans.get(namespace, &plan_name(namespace, set))
+        {
+            // Nobody listens only while the process stops.
+            let _ = self.left_over.unbounded_send(Arc::unwrap_or_clone(plan));
+        }
+        triggers
+    }
+
+    fn wake(&self, set: &SetKey) -> Vec<ObjectRef<ScheduleTrigger>> {
+        self.governing(set).iter().map(|trigger| ObjectRef::from_obj(&**trigger)).collect()
+    }
+}
