@@ -1,17 +1,21 @@
 //! The driver: declare → dereference → validate → apply → look up → conclude → update_status.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use api_types::{ResourceClaim, ResourceClaimStatus};
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_span};
+use futures::StreamExt as _;
 use k8s_controller::{Context, TraceMetadata};
 use kube::{
-    Client, ResourceExt as _,
+    Client,
     core::DynamicObject,
     runtime::{Controller, controller::Action, watcher},
 };
-use provisioner_kit::{Answer, Claim, Incomplete, Retries, Retry, UpdateStatusError, status, update_status};
+use provisioner_kit::{
+    Answer, Claim, Incomplete, Leftovers, Retries, Retry, Sightings, UpdateStatusError, newest, status,
+    update_status,
+};
 use resource_template::{Live, ObjectKind, Scope, visible};
 
 use crate::{
@@ -22,6 +26,7 @@ use crate::{
     dereference::{self, Found, dereference},
     lookup::{self, References, look_up},
     objects::Objects,
+    possessions::Made,
     validate::validate,
     watches,
 };
@@ -170,12 +175,9 @@ impl Context for Provisioner {
         _: &mut TraceMetadata,
     ) -> Result<Option<Action>, Error> {
         self.claims.ready().await?;
-        // The loop's own store may be older than what this process wrote last.
-        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
-        let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
+        let Some(newest) = newest(&self.claims, claim) else { return Ok(Some(Action::await_change())) };
         let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
-        let pause = self.retries.pause(&newest.uid().unwrap_or_default(), retry);
-        Ok(Some(pause.map_or_else(Action::await_change, Action::requeue)))
+        Ok(Some(self.retries.action(&newest, retry)))
     }
 }
 
@@ -183,10 +185,21 @@ impl Context for Provisioner {
 pub async fn start(kit: Kit, args: Args) {
     let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
     let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
+    let sightings = Sightings::default();
+    let made = Made { client: kit.client.clone(), sightings: sightings.clone() };
+    let leftovers = Leftovers::new(kit.client.clone(), NAME, claims.clone(), Arc::new(made));
+    let leftovers = Arc::new(leftovers);
+    if let Err(error) = leftovers.count_in(&kit.registry) {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot count what is left behind");
+    }
+    let (of_claims, of_objects) = (leftovers.clone(), leftovers.clone());
+    let claim_events = claim_events.inspect(move |_| of_claims.wake());
+    let touched = watches::touched(&kit, &args.allowed_kinds, &sightings);
     let inner = Controller::for_stream(claim_events, claims.store())
-        .reconcile_on(watches::touched(&kit, &args.allowed_kinds));
+        .reconcile_on(touched.inspect(move |_| of_objects.wake()));
     let provisioner =
         Provisioner::new(Parts { client: kit.client.clone(), claims, allowed_kinds: args.allowed_kinds });
     let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), provisioner, wanted);
-    kit.run_controller(controller.with_controller(|_| inner)).await;
+    let looking = leftovers.run(kit.shutdown.clone());
+    tokio::join!(kit.run_controller(controller.with_controller(|_| inner)), looking);
 }

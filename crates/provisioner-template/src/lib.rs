@@ -19,6 +19,7 @@ mod dereference;
 mod generate;
 mod lookup;
 mod objects;
+mod possessions;
 mod record;
 mod validate;
 mod watches;
