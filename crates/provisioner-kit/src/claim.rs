@@ -1,8 +1,11 @@
 //! The claim as a provisioner wants it: with everything that the API server always sets in its place.
 
+use std::sync::Arc;
+
 use api_types::{DeprovisionPolicy, ResourceClaim};
+use controller_kit::Cache;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Resource as _;
+use kube::{Resource as _, ResourceExt as _};
 
 /// Who a claim is.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,10 @@ pub struct Claim {
     pub workload: String,
     /// The name under which that Workload declares the resource.
     pub key: String,
+    /// The type of the resource.
+    pub type_: String,
+    /// The class of the resource.
+    pub class: String,
     /// What becomes of the resource when the claim is deleted.
     pub policy: DeprovisionPolicy,
     /// The reference by which the API server collects what the claim owns.
@@ -39,8 +46,15 @@ impl TryFrom<&ResourceClaim> for Claim {
             uid: owner.uid.clone(),
             workload: claim.spec.workload_ref.name.clone(),
             key: claim.spec.key.clone(),
+            type_: claim.spec.type_.clone(),
+            class: claim.spec.class.clone(),
             policy: claim.spec.deprovision_policy,
             owner,
         })
     }
+}
+
+/// `claim` as it is by now: a loop's own store may be older than what this process wrote last. None if it is gone.
+pub fn newest(claims: &Cache<ResourceClaim>, claim: &ResourceClaim) -> Option<Arc<ResourceClaim>> {
+    claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any())
 }

@@ -8,7 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     claim::Claim,
-    ownership::{ANNOTATION_CLAIM, ANNOTATION_CLAIM_UID, ANNOTATION_POLICY, policy_name},
+    ownership::{
+        ANNOTATION_CLAIM, ANNOTATION_CLAIM_UID, ANNOTATION_POLICY, IN_USE, LABEL_CLASS, LABEL_STATE,
+        LABEL_TYPE, policy_name,
+    },
 };
 
 /// Labels, annotations and owner of everything that is made for one claim.
@@ -30,8 +33,11 @@ impl Marks {
             (ANNOTATION_CLAIM_UID, claim.uid.as_str()),
             (ANNOTATION_POLICY, policy_name(claim.policy)),
         ];
+        let what = [(LABEL_TYPE, claim.type_.as_str()), (LABEL_CLASS, &claim.class), (LABEL_STATE, IN_USE)];
+        let what = what.into_iter().filter(|(_, value)| is_label_value(value));
+        let what = what.map(|(key, value)| (key.to_owned(), value.to_owned()));
         Self {
-            labels: metadata::labels(&claim.workload, manager),
+            labels: metadata::labels(&claim.workload, manager).into_iter().chain(what).collect(),
             annotations: annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             owner: (claim.policy == DeprovisionPolicy::Delete).then(|| claim.owner.clone()),
         }
@@ -82,6 +88,14 @@ impl Marks {
     }
 }
 
+/// Whether Kubernetes takes `text` as the value of a label. Types and classes of Score are such values; a claim that
+/// nobody validated may hold others.
+fn is_label_value(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63 && text.chars().all(plain) && end(text.chars().next()) && end(text.chars().next_back())
+}
+
 fn missing<'a>(
     wanted: &'a BTreeMap<String, String>,
     live: Option<&BTreeMap<String, String>>,
@@ -105,7 +119,7 @@ mod tests {
     fn marks(policy: &str) -> Marks {
         let claim = format!(
             "{{metadata: {{namespace: team, name: shop-store, uid: claim-uid}}, spec: {{workloadRef: {{name: shop, uid: w}}, \
-             key: store, type: t, class: c, provisioner: p, deprovisionPolicy: {policy}}}}}"
+             key: store, type: cache, class: -c, provisioner: p, deprovisionPolicy: {policy}}}}}"
         );
         let claim: ResourceClaim = serde_yaml_ng::from_str(&claim).unwrap();
         Marks::of(&Claim::try_from(&claim).unwrap(), "manager")
@@ -116,6 +130,15 @@ mod tests {
         assert_eq!(marks("Delete").owner.map(|owner| owner.uid).as_deref(), Some("claim-uid"));
         assert_eq!(marks("Retain").owner, None);
         assert_eq!(marks("Orphan").owner, None);
+    }
+
+    #[test]
+    fn the_labels_say_of_what_an_object_is_a_part_and_that_it_is_in_use() {
+        let labels = marks("Retain").labels;
+        let of = |key: &str| labels.get(key).map(String::as_str);
+        assert_eq!(of("score.dev/type"), Some("cache"));
+        assert_eq!(of("score.dev/claim-state"), Some("in-use"));
+        assert_eq!(of("score.dev/class"), None, "a claim that nobody validated may hold what is no label");
     }
 
     #[test]

@@ -11,6 +11,23 @@ pub const ANNOTATION_CLAIM: &str = "score.dev/claim";
 pub const ANNOTATION_CLAIM_UID: &str = "score.dev/claim-uid";
 /// What becomes of an object when its claim is deleted. It is read when a later claim has the same name.
 pub const ANNOTATION_POLICY: &str = "score.dev/deprovision-policy";
+/// Whether the claim that an object was made for is still there: [`IN_USE`], or what [`left_state`] says of its policy.
+pub const LABEL_STATE: &str = "score.dev/claim-state";
+/// The type of the resource that an object is a part of.
+pub const LABEL_TYPE: &str = "score.dev/type";
+/// The class of the resource that an object is a part of.
+pub const LABEL_CLASS: &str = "score.dev/class";
+/// [`LABEL_STATE`] of an object whose claim is there.
+pub const IN_USE: &str = "in-use";
+
+/// [`LABEL_STATE`] of an object that outlives its claim, once that is gone; none by a policy that leaves nothing behind.
+pub fn left_state(policy: &str) -> Option<&'static str> {
+    match policy {
+        "Retain" => Some("retained"),
+        "Orphan" => Some("orphaned"),
+        _ => None,
+    }
+}
 
 /// How an object that has a name which a claim needs stands to that claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,16 +90,21 @@ pub fn policy_name(policy: DeprovisionPolicy) -> &'static str {
     }
 }
 
+/// What the object with `meta` is to say once its claim is gone; none if it goes with it.
+pub(crate) fn state_without_claim(meta: &ObjectMeta) -> Option<&'static str> {
+    left_state(annotation(meta, ANNOTATION_POLICY)?)
+}
+
 /// The claim that an object was made for, if it carries the mark.
 pub fn claim_of(meta: &ObjectMeta) -> Option<&str> {
     annotation(meta, ANNOTATION_CLAIM)
 }
 
-fn label<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+pub(crate) fn label<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
     meta.labels.as_ref()?.get(key).map(String::as_str)
 }
 
-fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+pub(crate) fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
     meta.annotations.as_ref()?.get(key).map(String::as_str)
 }
 

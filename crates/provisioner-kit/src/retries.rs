@@ -6,6 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use api_types::ResourceClaim;
+use kube::{ResourceExt as _, runtime::controller::Action};
+
 use crate::answer::Retry;
 
 /// The longest pause between two looks at something that is expected soon.
@@ -24,6 +27,12 @@ const FORGOTTEN: Duration = Duration::from_secs(600);
 pub struct Retries(Mutex<HashMap<String, (u32, Instant)>>);
 
 impl Retries {
+    /// When the loop is to come to `claim` again.
+    pub fn action(&self, claim: &ResourceClaim, retry: Retry) -> Action {
+        let pause = self.pause(&claim.uid().unwrap_or_default(), retry);
+        pause.map_or_else(Action::await_change, Action::requeue)
+    }
+
     /// The pause before the next look at the claim with `uid`; none if a watch will tell.
     pub fn pause(&self, uid: &str, retry: Retry) -> Option<Duration> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

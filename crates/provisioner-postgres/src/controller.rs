@@ -5,15 +5,16 @@ use std::sync::Arc;
 use api_types::{ResourceClaim, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_span};
-use futures::{StreamExt as _, channel::mpsc};
+use futures::{Stream, StreamExt as _, channel::mpsc};
 use k8s_controller::{Context, TraceMetadata};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::{
-    Client, Resource, ResourceExt as _,
+    Client, Resource,
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
 use provisioner_kit::{
-    Answer, Claim, Incomplete, Retries, Retry, UpdateStatusError, claim_of, status, update_status,
+    Answer, Claim, Incomplete, Leftovers, Retries, Retry, UpdateStatusError, claim_of, newest, status,
+    update_status,
 };
 
 use crate::{
@@ -41,6 +42,7 @@ pub struct Provisioner {
     login: Arc<dyn Login>,
     retries: Retries,
     on_server: OnServer,
+    leftovers: Arc<Leftovers>,
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
@@ -90,10 +92,23 @@ impl Provisioner {
         let Parts { client, claims, caches, defaults, login, secrets_namespace, limits } = parts;
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client.clone(), applier.clone(), caches.clone());
-        let on_server =
-            OnServer::new(client.clone(), applier.clone(), claims.clone(), secrets_namespace, limits);
+        let leftovers = Leftovers::new(client.clone(), NAME, claims.clone(), Arc::new(caches.clone()));
+        let leftovers = Arc::new(leftovers);
+        let on_server = OnServer::new(server::Parts {
+            client: client.clone(),
+            applier: applier.clone(),
+            claims: claims.clone(),
+            leftovers: leftovers.clone(),
+            namespace: secrets_namespace,
+            limits,
+        });
         let retries = Retries::default();
-        Self { client, applier, claims, caches, writer, defaults, login, retries, on_server }
+        Self { client, applier, claims, caches, writer, defaults, login, retries, on_server, leftovers }
+    }
+
+    /// What claims that are gone have left behind.
+    pub fn leftovers(&self) -> &Arc<Leftovers> {
+        &self.leftovers
     }
 
     /// Makes what `object` claims, as far as it is not there yet, and says how far it is.
@@ -155,23 +170,17 @@ impl Provisioner {
     /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again.
     async fn look(&self, claim: &ResourceClaim, leaves: bool) -> Result<Action, Error> {
         self.caches.ready().await?;
-        // The loop's own store may be older than what this process wrote last.
-        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
         let is_due = |claim: &ResourceClaim| claim.metadata.deletion_timestamp.is_some() == leaves;
-        let Some(newest) = newest.filter(|newest| is_due(newest)) else { return Ok(Action::await_change()) };
+        let newest = newest(&self.claims, claim).filter(|newest| is_due(newest));
+        let Some(newest) = newest else { return Ok(Action::await_change()) };
         let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
-        Ok(self.again(&newest, retry))
+        Ok(self.retries.action(&newest, retry))
     }
 
     /// As [`Self::look`], for a claim that is being deleted and is held.
     async fn depart(&self, claim: &ResourceClaim) -> Action {
         // The failure is in the log by now.
-        self.look(claim, true).await.unwrap_or_else(|_| self.again(claim, Retry::Soon))
-    }
-
-    fn again(&self, claim: &ResourceClaim, retry: Retry) -> Action {
-        let pause = self.retries.pause(&claim.uid().unwrap_or_default(), retry);
-        pause.map_or_else(Action::await_change, Action::requeue)
+        self.look(claim, true).await.unwrap_or_else(|_| self.retries.action(claim, Retry::Soon))
     }
 }
 
@@ -198,17 +207,10 @@ pub async fn start(kit: Kit, args: Args) {
     let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
     let ours = watcher::Config::default().labels(&format!("{LABEL_MANAGED_BY}={NAME}"));
     let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
-    let (departures, leaving) = mpsc::unbounded();
-    let claim_events = claim_events.inspect(move |event| FINALIZER.tell(event, &departures));
     let (volumes, volume_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (services, service_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (databases, database_events) = kit.watch(kit.api(), ours.clone(), |_| ());
     let (pods, pod_events) = kit.watch(kit.api(), ours, trim);
-    let inner = Controller::for_stream(claim_events, claims.store())
-        .watches_stream(volume_events, claim_ref)
-        .watches_stream(service_events, claim_ref)
-        .watches_stream(database_events, claim_ref)
-        .watches_stream(pod_events, claim_ref);
     let provisioner = Arc::new(Provisioner::new(Parts {
         client: kit.client.clone(),
         claims: claims.clone(),
@@ -220,17 +222,38 @@ pub async fn start(kit: Kit, args: Args) {
         limits: args.limits(),
         defaults: args.into(),
     }));
+    let leftovers = provisioner.leftovers.clone();
+    if let Err(error) = leftovers.count_in(&kit.registry) {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot count what is left behind");
+    }
+    let (departures, leaving) = mpsc::unbounded();
+    let claim_events = claim_events.inspect(move |event| FINALIZER.tell(event, &departures));
+    let inner = Controller::for_stream(waking(&leftovers, claim_events), claims.store())
+        .watches_stream(waking(&leftovers, volume_events), claim_ref)
+        .watches_stream(waking(&leftovers, service_events), claim_ref)
+        .watches_stream(waking(&leftovers, database_events), claim_ref)
+        .watches_stream(pod_events, claim_ref);
     let living = Living(provisioner.clone());
     let controller = k8s_controller::Controller::namespaced_all(kit.client.clone(), living, wanted);
     let depart = move |claim: Arc<ResourceClaim>| {
         let provisioner = provisioner.clone();
         async move { provisioner.depart(&claim).await }
     };
-    let (living, departing) = (
+    let (living, departing, looking) = (
         kit.run_controller(controller.with_controller(|_| inner)),
         kit.run_departures(&claims, leaving, depart),
+        leftovers.run(kit.shutdown.clone()),
     );
-    tokio::join!(living, departing);
+    tokio::join!(living, departing, looking);
+}
+
+/// `events`, each of which may be that something has lost its claim.
+fn waking<K: 'static>(
+    leftovers: &Arc<Leftovers>,
+    events: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static {
+    let leftovers = leftovers.clone();
+    events.inspect(move |_| leftovers.wake())
 }
 
 /// The claim that an object was made for. Retained objects have no owner, so the mark is an annotation.

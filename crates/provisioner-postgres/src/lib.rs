@@ -20,6 +20,7 @@ mod dereference;
 mod fields;
 mod health;
 mod names;
+mod possessions;
 mod probe;
 mod server;
 mod settings;

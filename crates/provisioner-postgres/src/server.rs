@@ -6,6 +6,7 @@
 //! foreign is ever touched and a deletion needs nothing but the claim ([`deprovision`]).
 
 mod access;
+mod authority;
 mod breaker;
 mod conclude;
 mod connect;
@@ -23,6 +24,7 @@ mod rotation;
 mod secrets;
 mod settings;
 mod statements;
+mod survey;
 
 use std::sync::Arc;
 
@@ -32,7 +34,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt as _};
 use provisioner_kit::{
-    Answer, Claim, Finalizer, FinalizerError, Incomplete, Marks, Retry, SecretError, Secrets,
+    Answer, Claim, Finalizer, FinalizerError, Incomplete, Leftovers, Marks, Retry, SecretError, Secrets,
     UpdateStatusError, status, update_status,
 };
 
@@ -62,10 +64,26 @@ pub struct OnServer {
     client: Client,
     applier: Applier,
     claims: Cache<ResourceClaim>,
-    /// Where the platform's Secrets lie.
+    leftovers: Arc<Leftovers>,
     namespace: String,
     secrets: Secrets,
     servers: Servers,
+}
+
+/// What an [`OnServer`] is made of.
+pub struct Parts {
+    /// Calls the API server.
+    pub client: Client,
+    /// Writes what is answered.
+    pub applier: Applier,
+    /// The claims to answer.
+    pub claims: Cache<ResourceClaim>,
+    /// Is told of claims that have something on a server.
+    pub leftovers: Arc<Leftovers>,
+    /// Where the platform's Secrets lie.
+    pub namespace: String,
+    /// How long things may take on a server.
+    pub limits: Limits,
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
@@ -120,16 +138,11 @@ struct Case<'a> {
 }
 
 impl OnServer {
-    /// Works with `client`; the platform's Secrets lie in `namespace`.
-    pub fn new(
-        client: Client,
-        applier: Applier,
-        claims: Cache<ResourceClaim>,
-        namespace: String,
-        limits: Limits,
-    ) -> Self {
+    /// One made of `parts`.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { client, applier, claims, leftovers, namespace, limits } = parts;
         let secrets = Secrets::new(client.clone(), NAME);
-        Self { client, applier, claims, namespace, secrets, servers: Servers::new(limits) }
+        Self { client, applier, claims, leftovers, namespace, secrets, servers: Servers::new(limits) }
     }
 
     /// Makes what `object` claims, or removes it, and says how far it is.
@@ -175,8 +188,8 @@ impl OnServer {
         let admin = given(&settings.server.admin_secret).await?;
         let authority = match &settings.server.tls {
             Tls::Disable => None,
-            Tls::VerifyFull { secret, .. } if *secret == settings.server.admin_secret => Some(admin.clone()),
-            Tls::VerifyFull { secret, .. } => Some(given(secret).await?),
+            Tls::Verify { secret, .. } if *secret == settings.server.admin_secret => Some(admin.clone()),
+            Tls::Verify { secret, .. } => Some(given(secret).await?),
         };
         let access = judge::access(settings, &admin, authority.as_ref(), &self.namespace)?;
         Ok(self.servers.get(&access).map_err(|error| conclude::unusable(settings, &error))?)
@@ -201,6 +214,7 @@ impl OnServer {
         }
         record.provisioned = true;
         let secret = self.write(secret, &Marks::of(&case.claim, NAME), &record, &case.settings).await?;
+        self.survey(&case.server).await;
         if let Err(failure) = provide::retire(&case.server, &target, &retired).await {
             // It is of no concern to the claim, whose credentials work, and is tried again at the next look.
             tracing::warn!(

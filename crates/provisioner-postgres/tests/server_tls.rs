@@ -60,6 +60,14 @@ async fn only_the_server_that_the_authority_vouches_for_is_given_a_password() {
         assert_eq!(estate.status("shop-db").phase, ClaimPhase::Failed, "{host}, {authority}");
         assert!(estate.message("shop-db").contains(words), "{}", estate.message("shop-db"));
     }
+    // Under another name, unless the class says that any certificate of the authority will do.
+    for (authority, phase) in [("wrong", ClaimPhase::Failed), ("right", ClaimPhase::Bound)] {
+        let mut parameters = verified(&server, "127.0.0.1", authority);
+        parameters["server"]["tls"]["mode"] = "verify-ca".into();
+        estate.set_claim("named-db", "named", Delete, &parameters);
+        estate.pass("named-db").await;
+        assert_eq!(estate.status("named-db").phase, phase, "{}", estate.message("named-db"));
+    }
     estate.set_claim("shop-db", "u1", Delete, &verified(&server, "localhost", "right"));
     let status = estate.bind("shop-db").await;
     assert_eq!(status.outputs["sslmode"].value, Some("require".into()));

@@ -9,11 +9,14 @@ use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_s
 use futures::{StreamExt as _, channel::mpsc};
 use k8s_controller::{Context, TraceMetadata};
 use kube::{
-    Client, ResourceExt as _,
+    Client,
     core::DynamicObject,
     runtime::{Controller, controller::Action, watcher},
 };
-use provisioner_kit::{Answer, Claim, Incomplete, Retries, Retry, UpdateStatusError, status, update_status};
+use provisioner_kit::{
+    Answer, Claim, Incomplete, Leftovers, Retries, Retry, Sightings, UpdateStatusError, newest, status,
+    update_status,
+};
 use resource_template::{Live, ObjectKind, Origin, Scope, visible};
 
 use crate::{
@@ -25,6 +28,7 @@ use crate::{
     external::{self, FINALIZER, OnApi},
     lookup::{self, References, look_up},
     objects::Objects,
+    possessions::Made,
     validate::{refused, validate},
     watches,
 };
@@ -183,23 +187,17 @@ impl Provisioner {
     /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again.
     async fn look(&self, claim: &ResourceClaim, leaves: bool) -> Result<Action, Error> {
         self.claims.ready().await?;
-        // The loop's own store may be older than what this process wrote last.
-        let newest = self.claims.get(&claim.namespace().unwrap_or_default(), &claim.name_any());
         let is_due = |claim: &ResourceClaim| claim.metadata.deletion_timestamp.is_some() == leaves;
-        let Some(newest) = newest.filter(|newest| is_due(newest)) else { return Ok(Action::await_change()) };
+        let newest = newest(&self.claims, claim).filter(|newest| is_due(newest));
+        let Some(newest) = newest else { return Ok(Action::await_change()) };
         let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
-        Ok(self.again(&newest, retry))
+        Ok(self.retries.action(&newest, retry))
     }
 
     /// As [`Self::look`], for a claim that is being deleted and is held.
     async fn depart(&self, claim: &ResourceClaim) -> Action {
         // The failure is in the log by now.
-        self.look(claim, true).await.unwrap_or_else(|_| self.again(claim, Retry::Soon))
-    }
-
-    fn again(&self, claim: &ResourceClaim, retry: Retry) -> Action {
-        let pause = self.retries.pause(&claim.uid().unwrap_or_default(), retry);
-        pause.map_or_else(Action::await_change, Action::requeue)
+        self.look(claim, true).await.unwrap_or_else(|_| self.retries.action(claim, Retry::Soon))
     }
 }
 
@@ -234,10 +232,22 @@ impl Context for Living {
 pub async fn start(kit: Kit, args: Args) {
     let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
     let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
+    let sightings = Sightings::default();
+    let made = Made { client: kit.client.clone(), sightings: sightings.clone() };
+    let leftovers = Leftovers::new(kit.client.clone(), NAME, claims.clone(), Arc::new(made));
+    let leftovers = Arc::new(leftovers);
+    if let Err(error) = leftovers.count_in(&kit.registry) {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot count what is left behind");
+    }
+    let (of_claims, of_objects) = (leftovers.clone(), leftovers.clone());
     let (departures, leaving) = mpsc::unbounded();
-    let claim_events = claim_events.inspect(move |event| FINALIZER.tell(event, &departures));
+    let claim_events = claim_events.inspect(move |event| {
+        of_claims.wake();
+        FINALIZER.tell(event, &departures);
+    });
+    let touched = watches::touched(&kit, &args.allowed_kinds, &sightings);
     let inner = Controller::for_stream(claim_events, claims.store())
-        .reconcile_on(watches::touched(&kit, &args.allowed_kinds));
+        .reconcile_on(touched.inspect(move |_| of_objects.wake()));
     let provisioner = Arc::new(Provisioner::new(Parts {
         client: kit.client.clone(),
         claims: claims.clone(),
@@ -253,9 +263,10 @@ pub async fn start(kit: Kit, args: Args) {
         let provisioner = provisioner.clone();
         async move { provisioner.depart(&claim).await }
     };
-    let (living, departing) = (
+    let (living, departing, looking) = (
         kit.run_controller(controller.with_controller(|_| inner)),
         kit.run_departures(&claims, leaving, depart),
+        leftovers.run(kit.shutdown.clone()),
     );
-    tokio::join!(living, departing);
+    tokio::join!(living, departing, looking);
 }

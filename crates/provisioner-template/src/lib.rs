@@ -21,6 +21,7 @@ mod external;
 mod generate;
 mod lookup;
 mod objects;
+mod possessions;
 mod record;
 mod validate;
 mod watches;

@@ -12,7 +12,7 @@ use kube::{
     core::{ApiResource, DynamicObject, PartialObjectMeta},
     runtime::{WatchStreamExt as _, reflector::ObjectRef, watcher},
 };
-use provisioner_kit::claim_of;
+use provisioner_kit::{Sightings, claim_of};
 use resource_template::ObjectKind;
 
 use crate::{NAME, objects::gvk};
@@ -20,18 +20,23 @@ use crate::{NAME, objects::gvk};
 /// How long a kind that the cluster does not have is not looked for again.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The claims whose objects change. It never ends.
+/// The claims whose objects change. It never ends. What outlives its claim is remembered in `sightings`.
 pub fn touched(
     kit: &Kit,
     kinds: &[ObjectKind],
+    sightings: &Sightings,
 ) -> impl Stream<Item = ObjectRef<ResourceClaim>> + Send + 'static {
     let watched = kinds.iter().filter(|kind| !kind.is_secret()).cloned();
-    stream::select_all(watched.map(|kind| of_kind(kit.clone(), kind).boxed()))
+    stream::select_all(watched.map(|kind| of_kind(kit.clone(), kind, sightings.clone()).boxed()))
 }
 
-fn of_kind(kit: Kit, kind: ObjectKind) -> impl Stream<Item = ObjectRef<ResourceClaim>> + Send + use<> {
+fn of_kind(
+    kit: Kit,
+    kind: ObjectKind,
+    sightings: Sightings,
+) -> impl Stream<Item = ObjectRef<ResourceClaim>> + Send + use<> {
     let served = served(kit.clone(), kind);
-    served.map(move |resource| watch(&kit, resource)).flatten_stream()
+    served.map(move |resource| watch(&kit, resource, sightings)).flatten_stream()
 }
 
 /// What the cluster calls `kind`, once it has it.
@@ -52,7 +57,11 @@ async fn served(kit: Kit, kind: ObjectKind) -> ApiResource {
     }
 }
 
-fn watch(kit: &Kit, resource: ApiResource) -> impl Stream<Item = ObjectRef<ResourceClaim>> + Send + use<> {
+fn watch(
+    kit: &Kit,
+    resource: ApiResource,
+    sightings: Sightings,
+) -> impl Stream<Item = ObjectRef<ResourceClaim>> + Send + use<> {
     let api: Api<PartialObjectMeta<DynamicObject>> = match &kit.namespace {
         Some(namespace) => Api::namespaced_with(kit.client.clone(), namespace, &resource),
         None => Api::all_with(kit.client.clone(), &resource),
@@ -63,6 +72,7 @@ fn watch(kit: &Kit, resource: ApiResource) -> impl Stream<Item = ObjectRef<Resou
         let touched = match event {
             Ok(event) => {
                 failing = false;
+                sightings.note(&resource, &event);
                 known.touched(event)
             }
             Err(error) => {

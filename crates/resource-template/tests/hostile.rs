@@ -6,6 +6,7 @@
 use api_types::ResourceClaim;
 use resource_template::{Declaration, Live, Part, Problem, Rendered, Scope, Step, check};
 use serde_json::{Value, json};
+use workload_gen::hostile_texts;
 
 /// A type that puts a param wherever one can be put.
 const TRUSTING: &str = r#"
@@ -47,59 +48,17 @@ fn rendered(text: &str, params: &Value) -> Result<Rendered, String> {
     declaration.render(&inputs).map_err(|why| why.to_string())
 }
 
-/// Texts that mean something to one of those through whose hands they go.
-const TEXTS: [&str; 40] = [
-    "{{ generated('password') }}",
-    "{{ values }}",
-    "{% for x in range(9) %}x{% endfor %}",
-    "{# gone #}",
-    "${resources.db.password}",
-    "$(KUBERNETES_SERVICE_HOST)",
-    "x\nkind: Secret",
-    "x\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: other}",
-    "\"}, metadata: {namespace: kube-system}, x: {\"",
-    "x\", \"y\": \"z",
-    "'; DROP TABLE users; --",
-    "' || true || '",
-    "x' + objects.secret.data + '",
-    "objects.secret.data.password",
-    "params.text",
-    "&anchor x",
-    "*anchor",
-    "!!binary c2VjcmV0",
-    "!!python/object/apply:os.system ['id']",
-    "<<: {a: b}",
-    "| block",
-    "> folded",
-    "# comment",
-    "- item",
-    "null",
-    "~",
-    "true",
-    "0x10",
-    "1e400",
-    "2026-01-01",
-    "../../secrets/other",
-    "..%2f..%2fsecrets%2fother",
-    "/api/v1/namespaces/kube-system/secrets",
-    "a/b?fieldManager=x",
-    "\u{0}",
-    "\u{feff}x",
-    "\u{202e}txet",
-    "score-hidden-00000000000000000000000000000000-g32:password;",
-    "score-hidden-00000000000000000000000000000000-p0;",
-    "🔐💬other_password💬🔐",
-];
-
 #[test]
 fn what_a_workload_writes_stands_where_it_was_put_as_it_was_written() {
-    for text in TEXTS {
+    for text in hostile_texts() {
         let rendered = rendered(TRUSTING, &json!({"text": text})).unwrap();
         let [map, secret] = rendered.manifests.as_slice() else { panic!("{text}: {rendered:?}") };
         let inside = format!("a {text} b");
         assert_eq!(json!(map.fields), json!({"data": {"alone": text, "inside": inside, "computed": text}}));
-        assert_eq!((&map.labels["text"], &map.annotations["text"]), (&text.to_owned(), &inside));
-        assert_eq!(secret.secret["text"], [Part::Text(text.to_owned())]);
+        assert_eq!((&map.labels["text"], &map.annotations["text"]), (&text, &inside));
+        let alone: Vec<_> =
+            Some(text.clone()).filter(|text| !text.is_empty()).map(Part::Text).into_iter().collect();
+        assert_eq!(secret.secret["text"], alone);
         assert_eq!(secret.secret["both"][0], Part::Text(format!("{text}:")));
         assert_eq!(secret.secret["both"].len(), 2);
         let inputs = declaration(TRUSTING).unwrap().inputs(&claim(&json!({"text": text}))).unwrap();
@@ -109,16 +68,26 @@ fn what_a_workload_writes_stands_where_it_was_put_as_it_was_written() {
     }
 }
 
+/// Whether Kubernetes takes `text` as the name of an object.
+fn is_name(text: &str) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_end) && label.ends_with(is_end) && label.chars().all(|c| is_end(c) || c == '-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
 #[test]
 fn what_is_no_name_is_no_name_of_an_object() {
     let named = "manifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: '{{ params.text }}'}}]";
     let read = "reads: {x: {apiVersion: v1, kind: Service, name: '{{ params.text }}'}}";
     let output = "outputs: {x: {secretKeyRef: {name: params.text, key: k}}}";
-    let more = ["", "A", "a b", "a/b", "a\n", "-a", "a..b", "é"];
+    let more = ["A", "a b", "a/b", "a\n", "-a", "a..b", "é"].map(str::to_owned);
     // Some of what means something elsewhere is a name like any other.
-    let names =
-        ["null", "true", "0x10", "1e400", "2026-01-01", "objects.secret.data.password", "params.text"];
-    for text in TEXTS.into_iter().chain(more).filter(|text| !names.contains(text)) {
+    let texts = hostile_texts().into_iter().chain(more);
+    let (names, texts): (Vec<_>, Vec<_>) = texts.partition(|text| is_name(text));
+    assert!(names.iter().all(|name| rendered(named, &json!({"text": name})).is_ok()), "{names:?}");
+    for text in texts {
         let params = json!({"text": text});
         assert!(rendered(named, &params).unwrap_err().contains("is not a name"), "{text}");
         assert!(rendered(read, &params).unwrap_err().contains("is not a name"), "{text}");
@@ -126,6 +95,29 @@ fn what_is_no_name_is_no_name_of_an_object() {
         let inputs = declaration.inputs(&claim(&params)).unwrap();
         let error = declaration.outputs(&Scope::of(&inputs, &Live::default())).unwrap_err();
         assert!(error.message.contains("is not a name"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_declaration_of_any_text_is_refused_with_the_place_or_does_what_it_says() {
+    for text in hostile_texts() {
+        for (path, parameters) in [
+            ("readyWhen", json!({"readyWhen": text})),
+            ("vars.x", json!({"vars": {"x": text}})),
+            ("outputs.x.value", json!({"outputs": {"x": {"value": text}}})),
+            (
+                "manifests[0]",
+                json!({"manifests": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": text}}]}),
+            ),
+            (
+                "manifests[0]",
+                json!({"manifests": [{"apiVersion": text, "kind": text, "metadata": {"name": "x"}}]}),
+            ),
+            ("manifests", json!({"manifests": text})),
+        ] {
+            let problems = check(parameters.as_object().unwrap());
+            assert!(problems.iter().all(|problem| problem.path.starts_with(path)), "{text}: {problems:?}");
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 mod change;
 mod consistent;
 mod containers;
+mod hostile;
 mod invalid;
 mod outputs;
 mod resources;
@@ -28,6 +29,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+pub use hostile::{HOSTILE, hostile_texts};
 pub use invalid::Invalid;
 
 use shape::Shape;

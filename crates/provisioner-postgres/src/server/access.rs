@@ -11,7 +11,11 @@ use sha2::{Digest as _, Sha256};
 use tokio_postgres::{Config, config::SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{connect::Limits, settings::ServerAddress};
+use super::{
+    authority::AuthorityAlone,
+    connect::Limits,
+    settings::{Holder, ServerAddress},
+};
 use crate::{NAME, credentials::Password};
 
 /// What it takes to work on a server.
@@ -23,8 +27,17 @@ pub struct Access {
     pub username: String,
     /// Its password.
     pub password: Password,
-    /// The authorities that may vouch for it, as PEM; none if it is not verified.
-    pub authorities: Option<Vec<u8>>,
+    /// The authorities that may vouch for it; none if it is not verified.
+    pub authorities: Option<Authorities>,
+}
+
+/// Who may vouch for a server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authorities {
+    /// Their certificates, as PEM.
+    pub pem: Vec<u8>,
+    /// Whose certificate it must be that they vouch for.
+    pub vouch_for: Holder,
 }
 
 /// A server cannot be worked on with what is given for it.
@@ -42,9 +55,9 @@ pub enum Unusable {
 ///
 /// # Errors
 /// If there is none that can be used.
-pub fn connector(authorities: &[u8]) -> Result<MakeRustlsConnect, Unusable> {
+pub fn connector(authorities: &Authorities) -> Result<MakeRustlsConnect, Unusable> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities) {
+    for certificate in CertificateDer::pem_slice_iter(&authorities.pem) {
         roots.add(certificate.map_err(|_| Unusable::Authority)?).map_err(|_| Unusable::Authority)?;
     }
     if roots.is_empty() {
@@ -52,10 +65,17 @@ pub fn connector(authorities: &[u8]) -> Result<MakeRustlsConnect, Unusable> {
     }
     // Named here, and not that of the process, so that nothing depends on what was installed before.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config =
-        builder.map_err(|_| Unusable::Authority)?.with_root_certificates(roots).with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    let builder = builder.map_err(|_| Unusable::Authority)?;
+    let builder = match authorities.vouch_for {
+        Holder::Host => builder.with_root_certificates(roots),
+        Holder::Anyone => {
+            let verifier = AuthorityAlone::new(roots, algorithms);
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    };
+    Ok(MakeRustlsConnect::new(builder.with_no_client_auth()))
 }
 
 impl Access {
@@ -78,7 +98,8 @@ impl Access {
 
     /// A digest of everything that may change while the address stays the same.
     pub fn fingerprint(&self) -> [u8; 32] {
-        let authorities = self.authorities.as_deref().unwrap_or_default();
+        let authorities = self.authorities.as_ref().map(|authorities| authorities.pem.as_slice());
+        let authorities = authorities.unwrap_or_default();
         let mut digest = Sha256::new();
         for part in [self.username.as_bytes(), self.password.expose().as_bytes(), authorities] {
             digest.update(part.len().to_be_bytes());

@@ -91,6 +91,8 @@ pub struct Server {
     pool: Pool,
     doors: Arc<Doors>,
     breaker: Breaker,
+    /// When it was last looked over whose databases are on it.
+    surveyed: Mutex<Option<Instant>>,
 }
 
 /// What bounds the connections, also while those of former credentials are closing.
@@ -101,7 +103,7 @@ struct Doors {
 
 impl Server {
     fn new(access: &Access, limits: Limits, earlier: Option<&Self>) -> Result<Self, Unusable> {
-        let tls = access.authorities.as_deref().map(connector).transpose()?;
+        let tls = access.authorities.as_ref().map(connector).transpose()?;
         let config = access.config(limits);
         let connections = access.address.max_connections as usize;
         let pooled = connections / 2;
@@ -110,7 +112,8 @@ impl Server {
         let new = || Doors { pool: door(pooled), visits: door(connections - pooled) };
         let doors = earlier.map_or_else(|| Arc::new(new()), |earlier| earlier.doors.clone());
         let fingerprint = access.fingerprint();
-        Ok(Self { fingerprint, limits, config, tls, pool, doors, breaker: Breaker::default() })
+        let breaker = Breaker::default();
+        Ok(Self { fingerprint, limits, config, tls, pool, doors, breaker, surveyed: Mutex::default() })
     }
 
     /// Does `work` on a connection to the provisioner's own database.
@@ -154,6 +157,16 @@ impl Server {
         let mut config = self.config.clone();
         config.dbname(database).user(username).password(password.expose());
         self.connect(&config).await
+    }
+
+    /// Whether nobody has looked over for `pause` whose databases are on it; whoever asks first does it.
+    pub fn is_survey_due(&self, pause: Duration) -> bool {
+        let mut surveyed = self.surveyed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = surveyed.is_none_or(|time| time.elapsed() > pause);
+        if is_due {
+            *surveyed = Some(Instant::now());
+        }
+        is_due
     }
 
     /// How long all that is done for one claim may take.

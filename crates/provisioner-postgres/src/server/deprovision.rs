@@ -6,7 +6,7 @@ use super::{
     connect::Server,
     failure::Failure,
     names::{Base, Mark},
-    observe::{marked, observe},
+    observe::{marked, observe, own_role},
     statements,
 };
 
@@ -25,8 +25,13 @@ pub async fn drop_all(server: &Server, mark: &Mark, base: Option<&Base>) -> Resu
 
 async fn run(client: &Client, mark: &Mark, base: Option<&Base>) -> Result<(), Failure> {
     let roles = roles(client, mark, base).await?;
-    // Nobody comes back in between the end of the clients and that of their database.
+    let provisioner = own_role(client).await?;
     for role in &roles {
+        // Whoever made it may have died before it could act for it.
+        if !provisioner.is_superuser {
+            client.batch_execute(&statements::administer(role, provisioner.dialect)).await?;
+        }
+        // Nobody comes back in between the end of the clients and that of their database.
         client.batch_execute(&statements::lock(role)).await?;
     }
     for row in client.query(OWNED, &[&roles]).await? {

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use provisioner_kit::{Answer, Claim, Given, Retry, standing, text};
 
 use super::{
-    access::Access,
+    access::{Access, Authorities},
     record::is_of_server,
     settings::{ServerSettings, Tls, settings},
 };
@@ -39,9 +39,10 @@ pub fn access(
     let password =
         Password::read_line(admin).ok_or_else(|| lacks(&address.admin_secret, "password", namespace))?;
     let authorities = match (&address.tls, authority) {
-        (Tls::VerifyFull { secret, key }, Some(given)) => {
+        (Tls::Verify { of, secret, key }, Some(given)) => {
             let given = present(given, secret, namespace)?;
-            Some(text(given, key).ok_or_else(|| lacks(secret, key, namespace))?.into_bytes())
+            let pem = text(given, key).ok_or_else(|| lacks(secret, key, namespace))?.into_bytes();
+            Some(Authorities { pem, vouch_for: *of })
         }
         _ => None,
     };

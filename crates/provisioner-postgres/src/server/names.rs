@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use provisioner_kit::Claim;
+use provisioner_kit::{Claim, Identity};
 use sha2::{Digest as _, Sha256};
 
 use crate::names::hex;
@@ -70,22 +70,36 @@ impl Base {
 /// The comment on every role of a claim. The API server's names and uids hold neither blanks nor a second slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    identity: String,
+    namespace: String,
+    name: String,
     uid: String,
 }
 
 impl Mark {
     /// The mark of `claim`.
     pub fn of(claim: &Claim) -> Self {
-        Self { identity: format!("{}/{}", claim.namespace, claim.name), uid: claim.uid.clone() }
+        let Claim { namespace, name, uid, .. } = claim.clone();
+        Self { namespace, name, uid }
+    }
+
+    /// The mark that a comment is, if it is one.
+    pub fn read(comment: &str) -> Option<Self> {
+        let (identity, uid) = comment.strip_prefix(MARK)?.rsplit_once(UID)?;
+        let (namespace, name) = identity.split_once('/')?;
+        Some(Self { namespace: namespace.to_owned(), name: name.to_owned(), uid: uid.to_owned() })
+    }
+
+    /// The claim that has set it.
+    pub fn claim(self) -> Identity {
+        let Self { namespace, name, uid } = self;
+        Identity { namespace, name, uid }
     }
 
     /// Whether `comment` is the mark of this or an earlier claim of the same namespace and name.
     pub fn is_same_identity(&self, comment: Option<&str>) -> bool {
-        let marked = comment.and_then(|comment| comment.strip_prefix(MARK));
-        marked
-            .and_then(|marked| marked.rsplit_once(UID))
-            .is_some_and(|(identity, _)| identity == self.identity)
+        let found = comment.and_then(Self::read);
+        found
+            .is_some_and(|found| (found.namespace, found.name) == (self.namespace.clone(), self.name.clone()))
     }
 
     /// Whether `comment` is the mark of this very claim.
@@ -96,7 +110,8 @@ impl Mark {
 
 impl fmt::Display for Mark {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{MARK}{}{UID}{}", self.identity, self.uid)
+        let Self { namespace, name, uid } = self;
+        write!(formatter, "{MARK}{namespace}/{name}{UID}{uid}")
     }
 }
 
@@ -177,6 +192,7 @@ mod tests {
         let (mark, later) = (Mark::of(&first), Mark::of(&second).to_string());
         assert!(mark.is(Some(&mark.to_string())) && !mark.is(Some(&later)) && !mark.is(None));
         assert!(mark.is_same_identity(Some(&later)));
+        assert_eq!(Mark::read(&later).as_ref(), Some(&Mark::of(&second)));
         let other = Mark::of(&Claim { name: "shop".to_owned(), ..claim() }).to_string();
         for comment in [None, Some(""), Some("a role of ours"), Some(other.as_str())] {
             assert!(!mark.is_same_identity(comment), "{comment:?}");

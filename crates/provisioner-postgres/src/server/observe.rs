@@ -9,12 +9,25 @@ use super::names::{Base, Mark};
 pub struct Observed {
     /// Whether the provisioner's own role is a superuser, which may act for every role.
     pub is_superuser: bool,
+    /// What the server understands.
+    pub dialect: Dialect,
     /// The role that owns the database.
     pub owner: Option<Role>,
     /// The logins, by their numbers.
     pub logins: Vec<(u32, Role)>,
     /// The database.
     pub database: Option<Database>,
+}
+
+/// How a version of PostgreSQL says that a role is a member of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// Up to version 15: whoever is a member may act for the role and has its privileges.
+    #[default]
+    Membership,
+    /// From version 16 on each membership says whether its member may. The one that a role without superuser's rights gets
+    /// to a role that it makes says no to both, and a `GRANT` changes only what it names.
+    Options,
 }
 
 /// A role.
@@ -53,16 +66,21 @@ pub struct Database {
     pub is_owners: bool,
 }
 
-const SELF: &str = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
+const SELF: &str = "
+SELECT rolsuper, current_setting('server_version_num')::int >= 160000 FROM pg_roles WHERE rolname = current_user";
 
+// Read by way of JSON, the columns that came with version 16 may be missing.
 const ROLES: &str = "
+WITH acting AS (
+    SELECT m.roleid, m.member FROM pg_auth_members m, to_jsonb(m) AS options
+    WHERE COALESCE((options->>'inherit_option')::boolean, true) AND COALESCE((options->>'set_option')::boolean, true))
 SELECT r.rolname::text, shobj_description(r.oid, 'pg_authid'), r.rolcanlogin,
        r.rolsuper OR r.rolreplication OR r.rolbypassrls,
        r.rolcreaterole OR r.rolcreatedb OR NOT r.rolinherit OR r.rolconnlimit <> -1
          OR COALESCE(r.rolvaliduntil <> 'infinity', false),
-       EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles a ON a.oid = m.member
+       EXISTS (SELECT FROM acting m JOIN pg_roles a ON a.oid = m.member
                WHERE m.roleid = r.oid AND a.rolname = current_user),
-       EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid
+       EXISTS (SELECT FROM acting m JOIN pg_roles o ON o.oid = m.roleid
                WHERE m.member = r.oid AND o.rolname = $1),
        EXISTS (SELECT FROM pg_db_role_setting s WHERE s.setrole = r.oid AND s.setdatabase = 0
                AND ('role=' || $1) = ANY (s.setconfig)),
@@ -84,8 +102,7 @@ SELECT r.rolname::text FROM pg_roles r WHERE shobj_description(r.oid, 'pg_authid
 /// # Errors
 /// If the server does not answer as it should.
 pub async fn observe(client: &impl GenericClient, base: &Base) -> Result<Observed, Error> {
-    let is_superuser = client.query_one(SELF, &[]).await?.try_get(0)?;
-    let mut observed = Observed { is_superuser, ..Observed::default() };
+    let mut observed = own_role(client).await?;
     for row in client.query(ROLES, &[&base.as_str()]).await? {
         let (name, role) = role(&row)?;
         match base.login_number(&name) {
@@ -98,6 +115,16 @@ pub async fn observe(client: &impl GenericClient, base: &Base) -> Result<Observe
     let row = client.query_opt(DATABASE, &[&base.as_str()]).await?;
     observed.database = row.as_ref().map(database).transpose()?;
     Ok(observed)
+}
+
+/// What the provisioner may do, and of what version the server is; nothing else.
+///
+/// # Errors
+/// If the server does not answer as it should.
+pub async fn own_role(client: &impl GenericClient) -> Result<Observed, Error> {
+    let row = client.query_one(SELF, &[]).await?;
+    let dialect = if row.try_get(1)? { Dialect::Options } else { Dialect::Membership };
+    Ok(Observed { is_superuser: row.try_get(0)?, dialect, ..Observed::default() })
 }
 
 fn role(row: &Row) -> Result<(String, Role), Error> {

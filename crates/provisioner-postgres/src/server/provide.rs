@@ -42,7 +42,8 @@ pub async fn provide(server: &Server, target: &Target) -> Result<Provided, Failu
 
 async fn run(client: &Client, target: &Target) -> Result<Provided, Failure> {
     let desired = &target.desired;
-    let steps = match decide(desired, &observe(client, &desired.base).await?) {
+    let observed = observe(client, &desired.base).await?;
+    let steps = match decide(desired, &observed) {
         Ok(steps) => steps,
         Err(obstacle) => return Ok(Provided::Hindered(obstacle)),
     };
@@ -53,7 +54,8 @@ async fn run(client: &Client, target: &Target) -> Result<Provided, Failure> {
             continue;
         }
         tracing::info!(database = desired.base.as_str(), ?step, "changing the server");
-        client.batch_execute(&statements::statement(&step, desired, &target.password)).await?;
+        let sql = statements::statement(&step, desired, &target.password, observed.dialect);
+        client.batch_execute(&sql).await?;
     }
     Ok(Provided::Complete(retired))
 }
@@ -166,7 +168,7 @@ pub async fn retire(server: &Server, target: &Target, numbers: &[u32]) -> Result
         let handed_over = statements::hand_over(&login, base.as_str());
         let visit = async { Ok(server.visit(base.as_str()).await?.batch_execute(&handed_over).await?) };
         tokio::time::timeout(server.limits().work, visit).await.unwrap_or(Err(Failure::SLOW))?;
-        let dropped = statements::statement(&Step::DropLogin(*number), &target.desired, &target.password);
+        let dropped = statements::drop_login(&login);
         server.work(async |client| Ok(client.batch_execute(&dropped).await?)).await?;
     }
     Ok(())

@@ -44,13 +44,24 @@ pub struct ServerAddress {
 pub enum Tls {
     /// Not at all: nothing is encrypted.
     Disable,
-    /// The certificate is that of the host, and the authority in this key of this Secret vouches for it.
-    VerifyFull {
+    /// The authority in this key of this Secret vouches for its certificate.
+    Verify {
+        /// What the certificate must be besides.
+        of: Holder,
         /// The Secret's name.
         secret: String,
         /// The key with PEM certificates.
         key: String,
     },
+}
+
+/// Whose certificate a server may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// That of the host, `verify-full`.
+    Host,
+    /// Any that the authority vouches for, `verify-ca`: right where whoever has one is the server.
+    Anyone,
 }
 
 /// What a role of the platform may do in the schema `public`.
@@ -132,12 +143,18 @@ fn server(mut fields: Fields, errors: &mut Vec<String>) -> Option<ServerAddress>
     })
 }
 
+/// Whether `text` consists of what names of hosts and of objects do, and of `more`.
+fn is_plain(text: &str, more: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c);
+    (1..=253).contains(&text.len())
+        && text.chars().all(plain)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !text.contains("..")
+}
+
 /// Hosts stand in URIs, and a path would be a socket of the provisioner's own file system.
 fn is_host(host: &str, fields: &Fields, errors: &mut Vec<String>) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
-    let valid = host.len() <= 253
-        && host.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && host.chars().all(plain);
+    let valid = is_plain(host, "-._");
     if !valid {
         let _: Option<()> =
             fields.wrong("host", "must be a host name in lower case or an IPv4 address", errors);
@@ -146,23 +163,34 @@ fn is_host(host: &str, fields: &Fields, errors: &mut Vec<String>) -> bool {
 }
 
 fn secret(mut fields: Fields, errors: &mut Vec<String>) -> Option<String> {
-    let name = fields.needed("name", errors);
+    let name = fields.needed("name", errors).filter(|name| is_object(name, &fields, errors));
     fields.finish(errors);
     name
 }
 
+/// The name of a Secret is a part of the path under which it is read.
+fn is_object(name: &str, fields: &Fields, errors: &mut Vec<String>) -> bool {
+    let valid = is_plain(name, "-.");
+    if !valid {
+        let _: Option<()> = fields.wrong("name", "must be the name of a Secret", errors);
+    }
+    valid
+}
+
 fn tls(mut fields: Fields, admin_secret: &str, errors: &mut Vec<String>) -> Option<Tls> {
-    let verify = fields.word("mode", &[("verify-full", true), ("disable", false)], errors).unwrap_or(true);
+    let modes = [("verify-full", Some(Holder::Host)), ("verify-ca", Some(Holder::Anyone)), ("disable", None)];
+    let holder = fields.word("mode", &modes, errors).unwrap_or(Some(Holder::Host));
     let mut authority = fields.object("caSecretRef", errors);
-    if !verify && !authority.is_empty() {
+    if holder.is_none() && !authority.is_empty() {
         let _: Option<()> = fields.wrong("caSecretRef", "has no meaning with mode disable", errors);
     }
     // Without one of its own, the authority stands beside the credentials.
-    let secret = authority.text("name", errors).unwrap_or_else(|| admin_secret.to_owned());
+    let secret = authority.text("name", errors).filter(|name| is_object(name, &authority, errors));
+    let secret = secret.unwrap_or_else(|| admin_secret.to_owned());
     let key = authority.text("key", errors).unwrap_or_else(|| "ca.crt".to_owned());
     authority.finish(errors);
     fields.finish(errors);
-    Some(if verify { Tls::VerifyFull { secret, key } } else { Tls::Disable })
+    Some(holder.map_or(Tls::Disable, |of| Tls::Verify { of, secret, key }))
 }
 
 fn grants(list: Vec<Fields>, errors: &mut Vec<String>) -> Vec<SchemaGrant> {

@@ -10,7 +10,7 @@ fn a_host_and_credentials_are_all_that_must_be_given() {
     assert_eq!((settings.server.port, settings.server.database.as_str()), (5432, "postgres"));
     assert_eq!(
         settings.server.tls,
-        Tls::VerifyFull { secret: "pg-admin".to_owned(), key: "ca.crt".to_owned() }
+        Tls::Verify { of: Holder::Host, secret: "pg-admin".to_owned(), key: "ca.crt".to_owned() }
     );
     assert_eq!((settings.sslmode, settings.connection_limit), ("require", None));
     assert_eq!(settings.rotation.grace, SignedDuration::from_hours(1));
@@ -51,7 +51,7 @@ fn everything_that_is_wrong_is_told_at_once_and_what_there_is_instead() {
             "parameters.server.host: is missing",
             "parameters.server.port: must be a whole number from 1 to 65535",
             "parameters.server.adminSecretRef.namespace: there is no such parameter, only name",
-            "parameters.server.tls.mode: must be verify-full or disable",
+            "parameters.server.tls.mode: must be verify-full, verify-ca or disable",
             "parameters.server.pool: there is no such parameter, only host, port, database, adminSecretRef, tls and \
              maxConnections",
             "parameters.sslmode: must be disable, allow, prefer, require, verify-ca or verify-full",
@@ -70,5 +70,26 @@ fn a_host_that_is_none_is_refused() {
         let parameters = serde_json::json!({"server": {"host": host, "adminSecretRef": {"name": "a"}}});
         let errors = settings(parameters.as_object().unwrap()).unwrap_err();
         assert!(errors[0].starts_with("parameters.server.host: must be"), "{host}: {errors:?}");
+    }
+}
+
+#[test]
+fn whatever_the_platform_writes_is_refused_or_is_what_it_should_be() {
+    for text in workload_gen::hostile_texts() {
+        let server = serde_json::json!({"host": "db", "adminSecretRef": {"name": "pg-admin"}});
+        for pointer in ["/host", "/adminSecretRef/name", "/tls/caSecretRef/name", "/tls/mode", "/port"] {
+            let mut server = server.clone();
+            server["tls"] = serde_json::json!({"caSecretRef": {"name": "ca"}});
+            match server.pointer_mut(pointer) {
+                Some(place) => *place = text.clone().into(),
+                None => server[&pointer[1..]] = text.clone().into(),
+            }
+            let parameters = serde_json::json!({"server": server});
+            if let Ok(settings) = settings(parameters.as_object().unwrap()) {
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+                assert!(text.len() < 254 && text.chars().all(plain), "{pointer}: {text}: {settings:?}");
+                assert!(!text.contains("..") && !text.starts_with(['-', '.', '_']), "{pointer}: {text}");
+            }
+        }
     }
 }

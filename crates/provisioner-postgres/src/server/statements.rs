@@ -7,6 +7,7 @@ use postgres_protocol::{
 
 use super::{
     decide::{Desired, Step},
+    observe::Dialect,
     settings::SchemaGrant,
 };
 use crate::credentials::Password;
@@ -15,7 +16,7 @@ use crate::credentials::Password;
 const PLAIN: &str = "INHERIT NOCREATEDB NOCREATEROLE CONNECTION LIMIT -1 VALID UNTIL 'infinity'";
 
 /// The SQL of `step`, which is run as one transaction. A login that is made gets `password`.
-pub fn statement(step: &Step, desired: &Desired, password: &Password) -> String {
+pub fn statement(step: &Step, desired: &Desired, password: &Password, dialect: Dialect) -> String {
     let owner = escape_identifier(desired.base.as_str());
     let login = |number: &u32| escape_identifier(&desired.base.login(*number));
     let mark =
@@ -34,7 +35,7 @@ pub fn statement(step: &Step, desired: &Desired, password: &Password) -> String 
             )
         }
         Step::Mark(role) => mark(&escape_identifier(role)),
-        Step::Administer(role) => format!("GRANT {} TO CURRENT_USER", escape_identifier(role)),
+        Step::Administer(role) => administer(role, dialect),
         Step::Demote(role) => {
             format!("ALTER ROLE {} NOSUPERUSER NOREPLICATION NOBYPASSRLS", escape_identifier(role))
         }
@@ -42,7 +43,8 @@ pub fn statement(step: &Step, desired: &Desired, password: &Password) -> String 
         Step::RestoreLogin(number) => {
             let login = login(number);
             format!(
-                "ALTER ROLE {login} LOGIN {PLAIN}; GRANT {owner} TO {login}; ALTER ROLE {login} SET role = {}",
+                "ALTER ROLE {login} LOGIN {PLAIN}; GRANT {owner} TO {login}{}; ALTER ROLE {login} SET role = {}",
+                options(dialect),
                 escape_literal(desired.base.as_str())
             )
         }
@@ -54,8 +56,26 @@ pub fn statement(step: &Step, desired: &Desired, password: &Password) -> String 
              ALTER DATABASE {database} CONNECTION LIMIT {} ALLOW_CONNECTIONS true",
             limit(desired)
         ),
-        Step::DropLogin(number) => format!("DROP ROLE IF EXISTS {}", login(number)),
+        Step::DropLogin(number) => drop_login(&desired.base.login(*number)),
     }
+}
+
+/// Lets the provisioner act for `role`, and gives it the privileges of that role.
+pub fn administer(role: &str, dialect: Dialect) -> String {
+    format!("GRANT {} TO CURRENT_USER{}", escape_identifier(role), options(dialect))
+}
+
+/// What makes a member of whoever is a member already and may not act.
+fn options(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Membership => "",
+        Dialect::Options => " WITH INHERIT TRUE, SET TRUE",
+    }
+}
+
+/// Removes a login that owns nothing.
+pub fn drop_login(login: &str) -> String {
+    format!("DROP ROLE IF EXISTS {}", escape_identifier(login))
 }
 
 fn limit(desired: &Desired) -> String {
@@ -114,17 +134,6 @@ pub fn grant(grant: &SchemaGrant, database: &str) -> String {
 mod tests {
     use super::*;
 
-    const HOSTILE: [&str; 8] = [
-        "\"; DROP DATABASE postgres; --",
-        "'; DROP ROLE app; --",
-        "a\"b",
-        "a'b\\",
-        "$$x$$",
-        "数据库 \u{202e}",
-        "a\nb",
-        "%I %s",
-    ];
-
     /// Reads one quoted identifier as PostgreSQL does, and returns what follows it.
     fn unquoted(text: &str) -> (String, &str) {
         let mut rest = text.strip_prefix('"').unwrap();
@@ -142,14 +151,21 @@ mod tests {
 
     #[test]
     fn whatever_the_platform_names_stays_a_name() {
-        for name in HOSTILE {
+        for name in &workload_gen::hostile_texts() {
             let sql = create_extension(name);
             let (_, quoted) = sql.split_once("CREATE EXTENSION IF NOT EXISTS ").unwrap();
-            assert_eq!(unquoted(quoted), (name.to_owned(), ""), "{sql}");
+            assert_eq!(unquoted(quoted), (name.clone(), ""), "{sql}");
             let sql = drop_database(name);
             let (read, rest) = unquoted(sql.strip_prefix("DROP DATABASE IF EXISTS ").unwrap());
-            assert_eq!((read.as_str(), rest), (name, " WITH (FORCE)"));
+            assert_eq!((&read, rest), (name, " WITH (FORCE)"));
         }
+    }
+
+    #[test]
+    fn options_of_a_membership_are_named_where_there_are_any() {
+        assert_eq!(administer("a", Dialect::Membership), "GRANT \"a\" TO CURRENT_USER");
+        let named = "GRANT \"a\" TO CURRENT_USER WITH INHERIT TRUE, SET TRUE";
+        assert_eq!(administer("a", Dialect::Options), named);
     }
 
     #[test]

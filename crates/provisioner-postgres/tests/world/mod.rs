@@ -79,6 +79,10 @@ impl World {
         Self::with(self.server, answer)
     }
 
+    pub fn provisioner(&self) -> &Provisioner {
+        &self.provisioner
+    }
+
     /// One reconcile, of the newest claim that the process knows.
     pub async fn pass(&self) -> Result<Retry, Error> {
         let claim = self.claims.get(NAMESPACE, CLAIM).expect("the claim should be there");
