@@ -6,7 +6,8 @@
 //! [`Declaration::outputs`] judge what is there.
 //!
 //! What a Workload brings is data wherever it goes: templates and expressions are parsed before it is known, and it is
-//! never parsed with them. What is secret never passes through here: it is a mark in a text, or a reference.
+//! never parsed with them. No template or expression ever holds what is secret: there it is a mark in a text, or a reference,
+//! and out of an answer it is taken before an expression sees that.
 
 mod declaration;
 mod expression;

@@ -226,12 +226,61 @@ fn api(field: &str) -> String {
 #[test]
 fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
     let object = |fields: &str| format!("manifests: [{{apiVersion: v1, kind: ConfigMap, {fields}}}]");
+    for (text, path, words) in [
+        ("helm: {chart: redis}".to_owned(), "helm", "not supported"),
+        ("manifest: []".to_owned(), "the declaration", "unknown field"),
+        ("manifests: 7".to_owned(), "manifests", "list of objects"),
+        ("manifests: ['a']".to_owned(), "manifests[0]", "must be an object"),
+        ("manifests: 'name: {{ x }}'".to_owned(), "manifests", "quotes"),
+        ("manifests: [{kind: ConfigMap}]".to_owned(), "manifests[0]", "apiVersion"),
+        ("manifests: [{apiVersion: v1, kind: '{{ params.kind }}'}]".to_owned(), "manifests[0]", "template"),
+        (
+            "manifests: [{apiVersion: score.dev/v1b1, kind: Workload}]".to_owned(),
+            "manifests[0]",
+            "controllers of Score",
+        ),
+        (
+            "manifests: [{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding}]".to_owned(),
+            "manifests[0]",
+            "rights",
+        ),
+        (object("metadata: {name: '{{ x'}"), "manifests[0]", "syntax error"),
+        (object("metadata: {name: a, annotations: {score.dev/id: 'a-b'}}"), "manifests[0]", "an id is"),
+        (object("metadata: {name: a, annotations: {score.dev/when: '1 +'}}"), "manifests[0]", "no CEL"),
+        (
+            object("metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: b}"),
+            "manifests[1]",
+            "second",
+        ),
+        ("readyWhen: '1 +'".to_owned(), "readyWhen", "no CEL"),
+        ("readyWhen: [{when: 'true', message: m, x: 1}]".to_owned(), "readyWhen[0]", "unknown field"),
+        ("readyWhen: 7".to_owned(), "readyWhen", "expression"),
+        ("outputs: {x: {value: ')'}}".to_owned(), "outputs.x.value", "no CEL"),
+        ("outputs: {x: {value: {a: ['(']}}}".to_owned(), "outputs.x.value.a[0]", "no CEL"),
+        ("outputs: {x: {}}".to_owned(), "outputs.x", "one of"),
+        ("outputs: {x: {value: '1', secretKeyRef: {name: '1', key: k}}}".to_owned(), "outputs.x", "one of"),
+        (
+            "outputs: {x: {secretKeyRef: {name: '1', key: a/b}}}".to_owned(),
+            "outputs.x.secretKeyRef.key",
+            "key",
+        ),
+        ("outputs: {'a.b': {value: '1'}}".to_owned(), "outputs.a.b", "name of an output"),
+        ("reads: {x: {apiVersion: v1, kind: Secret, name: other}}".to_owned(), "reads.x", "secrets"),
+        ("reads: {'x y': {apiVersion: v1, kind: Service, name: other}}".to_owned(), "reads.x y", "an id is"),
+        ("vars: {x: '('}".to_owned(), "vars.x", "no CEL"),
+        ("require: [{when: 1}]".to_owned(), "require[0].when", "expression"),
+    ] {
+        assert_refused(&text, path, words);
+    }
+}
+
+#[test]
+fn a_declaration_of_an_api_that_goes_too_far_is_refused_with_the_place() {
     assert_eq!(
         check(serde_yaml_ng::from_str::<Value>(&api("timeoutSeconds: 5")).unwrap().as_object().unwrap()),
         []
     );
     for (text, path, words) in [
-        ("helm: {chart: redis}".to_owned(), "helm", "not supported"),
         ("externalApi: {}".to_owned(), "externalApi", "missing field `url`"),
         ("externalApi: 7".to_owned(), "externalApi", "invalid type"),
         (api("url: 'http://api.example.com'"), "externalApi.url", "plainHttp"),
@@ -281,53 +330,16 @@ fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
             "pointer",
         ),
         ("outputs: {x: {secret: /password}}".to_owned(), "outputs.x", "secretKeyRef"),
-        ("manifest: []".to_owned(), "the declaration", "unknown field"),
-        ("manifests: 7".to_owned(), "manifests", "list of objects"),
-        ("manifests: ['a']".to_owned(), "manifests[0]", "must be an object"),
-        ("manifests: 'name: {{ x }}'".to_owned(), "manifests", "quotes"),
-        ("manifests: [{kind: ConfigMap}]".to_owned(), "manifests[0]", "apiVersion"),
-        ("manifests: [{apiVersion: v1, kind: '{{ params.kind }}'}]".to_owned(), "manifests[0]", "template"),
-        (
-            "manifests: [{apiVersion: score.dev/v1b1, kind: Workload}]".to_owned(),
-            "manifests[0]",
-            "controllers of Score",
-        ),
-        (
-            "manifests: [{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding}]".to_owned(),
-            "manifests[0]",
-            "rights",
-        ),
-        (object("metadata: {name: '{{ x'}"), "manifests[0]", "syntax error"),
-        (object("metadata: {name: a, annotations: {score.dev/id: 'a-b'}}"), "manifests[0]", "an id is"),
-        (object("metadata: {name: a, annotations: {score.dev/when: '1 +'}}"), "manifests[0]", "no CEL"),
-        (
-            object("metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: b}"),
-            "manifests[1]",
-            "second",
-        ),
-        ("readyWhen: '1 +'".to_owned(), "readyWhen", "no CEL"),
-        ("readyWhen: [{when: 'true', message: m, x: 1}]".to_owned(), "readyWhen[0]", "unknown field"),
-        ("readyWhen: 7".to_owned(), "readyWhen", "expression"),
-        ("outputs: {x: {value: ')'}}".to_owned(), "outputs.x.value", "no CEL"),
-        ("outputs: {x: {value: {a: ['(']}}}".to_owned(), "outputs.x.value.a[0]", "no CEL"),
-        ("outputs: {x: {}}".to_owned(), "outputs.x", "one of"),
-        ("outputs: {x: {value: '1', secretKeyRef: {name: '1', key: k}}}".to_owned(), "outputs.x", "one of"),
-        (
-            "outputs: {x: {secretKeyRef: {name: '1', key: a/b}}}".to_owned(),
-            "outputs.x.secretKeyRef.key",
-            "key",
-        ),
-        ("outputs: {'a.b': {value: '1'}}".to_owned(), "outputs.a.b", "name of an output"),
-        ("reads: {x: {apiVersion: v1, kind: Secret, name: other}}".to_owned(), "reads.x", "secrets"),
-        ("reads: {'x y': {apiVersion: v1, kind: Service, name: other}}".to_owned(), "reads.x y", "an id is"),
-        ("vars: {x: '('}".to_owned(), "vars.x", "no CEL"),
-        ("require: [{when: 1}]".to_owned(), "require[0].when", "expression"),
     ] {
-        let Value::Object(parameters) = serde_yaml_ng::from_str(&text).unwrap() else { panic!("{text}") };
-        let problems = check(&parameters);
-        let found = problems.iter().any(|problem| problem.path == path && problem.message.contains(words));
-        assert!(found, "{text}: {problems:?}");
+        assert_refused(&text, path, words);
     }
+}
+
+fn assert_refused(text: &str, path: &str, words: &str) {
+    let Value::Object(parameters) = serde_yaml_ng::from_str(text).unwrap() else { panic!("{text}") };
+    let problems = check(&parameters);
+    let found = problems.iter().any(|problem| problem.path == path && problem.message.contains(words));
+    assert!(found, "{text}: {problems:?}");
 }
 
 #[test]
