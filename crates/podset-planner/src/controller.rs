@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use controller_kit::{Applier, CacheClosed, Kit, reconcile_in, reconcile_span};
 use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata, events::EventRecorder};
-use kube::{Client, ResourceExt as _, runtime::controller::Action};
+use kube::{
+    Client, ResourceExt as _,
+    runtime::{Controller, controller::Action, watcher},
+};
 use podset_types::{ScheduleTrigger, ScheduleTriggerStatus};
 use tokio::{
     sync::{Mutex, MutexGuard},
@@ -254,9 +257,11 @@ pub async fn start(kit: Kit) {
     let (caches, changes) = watch_all(&kit);
     let work = work(&caches, changes);
     let planner = Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics);
-    let controller = kit
-        .controller(planner, &caches.stores.triggers, work.triggers)
-        .with_controller(|inner| inner.reconcile_on(work.concerned));
+    let inner =
+        Controller::for_stream(work.triggers, caches.stores.triggers.store()).reconcile_on(work.concerned);
+    let controller =
+        k8s_controller::Controller::namespaced_all(kit.client.clone(), planner, watcher::Config::default())
+            .with_controller(|_| inner);
     let (plans, applier) = (caches.stores.plans.clone(), kit.applier());
     let sweeping = kit.run_departures(&plans, work.left_over, move |plan| {
         let (caches, applier) = (caches.clone(), applier.clone());

@@ -5,7 +5,7 @@ mod fetch;
 mod mask;
 mod page;
 #[cfg(test)]
-#[path = "../../provisioner-postgres/tests/postgres/mod.rs"]
+#[path = "../../provisioner-postgres/tests/controller/postgres.rs"]
 mod postgres;
 mod server;
 mod visits;

@@ -2,14 +2,14 @@
 
 use clap::Parser as _;
 use config_artifact::{MEDIA_TYPE, Reference};
-use controller_kit::testing::TestApiServer;
+use controller_kit::testing::{TestApiServer, until};
 use k8s_openapi::api::{core::v1::ConfigMap, events::v1::Event};
 use orchestrator::{Args, DEFINITION};
 use prometheus::TextEncoder;
 use serde_json::json;
 
 use crate::{
-    living::{is_planned, until},
+    living::is_planned,
     platform_living::{NAME, SYSTEM, backend, last_good, second},
     platform_side::CONFIG,
     stage::{Stage, fixture},

@@ -30,7 +30,6 @@ fn login() -> Role {
 
 fn complete() -> Observed {
     Observed {
-        is_superuser: false,
         owner: Some(role()),
         logins: vec![(1, login())],
         database: Some(Database {
@@ -40,6 +39,7 @@ fn complete() -> Observed {
             is_public: false,
             is_owners: true,
         }),
+        ..Observed::default()
     }
 }
 

@@ -1,0 +1,76 @@
+//! The whole controller, with its watches: who is looked at when something changes.
+
+use std::time::Duration;
+
+use crate::world::{self, NAMESPACE, SET, TRIGGER, World, is_held, node, pod, trigger};
+use k8s_openapi::api::core::v1::Pod;
+use podset_planner::{NAME, start};
+use podset_types::{SchedulePlan, ScheduleTrigger, TriggerState};
+use serde_json::json;
+
+/// Gives way to the controller until `is_so`.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let patient = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Only for a test that fails: one that succeeds waits at most for the pause between looks at waiting sets.
+    assert!(tokio::time::timeout(Duration::from_secs(60), patient).await.is_ok(), "never: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_to_a_set_or_to_the_room_for_it_is_noticed() {
+    let world = World::new(&json!({"state": "Planning"}), 1, 3);
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    until("the set is held", || world.condition("Released") == "False HeldByUser").await;
+    world.set_state(TriggerState::Schedule);
+    until("all are released", || world.released().len() == 3).await;
+    world.assert_released_as_planned();
+    world.bind();
+    until("the set is ready", || world.condition("Ready") == "True Succeeded").await;
+    world.server.insert(pod("late", SET));
+    until("there is no room", || world.condition("Ready") == "False Unplaced").await;
+    world.server.insert(node("n4", 1));
+    until("there is room", || !is_held(&world.pod("late"))).await;
+    world.server.modify(NAMESPACE, "late", |pod: &mut Pod| {
+        pod.metadata.labels.as_mut().unwrap().clear();
+    });
+    until("a pod has left", || world.status().members.is_some_and(|members| members.total == 3)).await;
+    world.remove_pods();
+    until("the plan goes with the last pod", || world.plan().is_none()).await;
+    drop(stop);
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_trigger_of_a_set_takes_over_when_the_first_goes() {
+    let world = World::new(&json!({"state": "Planning"}), 1, 1);
+    world.server.insert(trigger("younger", SET, &json!({"state": "Schedule"})));
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    let younger = || world.server.get::<ScheduleTrigger>(NAMESPACE, "younger").unwrap();
+    until("the younger one gives way", || world::condition(&younger(), "Conflict") == "True Conflict").await;
+    world.server.remove::<ScheduleTrigger>(NAMESPACE, TRIGGER);
+    until("the younger one governs", || world.released().len() == 1).await;
+    until("it says so", || world::condition(&younger(), "Conflict").is_empty()).await;
+    drop(stop);
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_nobody_governs_any_more_goes_with_its_pods() {
+    let world = World::new(&json!({"state": "Schedule"}), 1, 1);
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    until("it is released", || world.released().len() == 1).await;
+    world.server.modify(NAMESPACE, TRIGGER, |trigger: &mut ScheduleTrigger| {
+        trigger.metadata.labels.as_mut().unwrap().clear();
+    });
+    until("the trigger governs nothing", || world.condition("Ready") == "False NoPodSet").await;
+    world.remove_pods();
+    until("its plan is gone", || world.server.list::<SchedulePlan>().is_empty()).await;
+    drop(stop);
+    running.await.unwrap();
+}

@@ -1,0 +1,8 @@
+//! The whole planner before an API server in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
+mod crash;
+mod living;
+mod reconcile;
+mod world;

@@ -1,0 +1,18 @@
+//! The whole provisioner: before an API server in memory, and with a real PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
+
+mod crash;
+mod deletion_matrix;
+mod estate;
+mod hostile;
+mod leftovers;
+mod living;
+mod login;
+mod postgres;
+mod reconcile;
+mod rotation;
+mod server;
+mod server_lifecycle;
+mod server_tls;
+mod world;

@@ -1,0 +1,144 @@
+//! Passwords are replaced while clients come and go.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use std::time::Duration;
+
+use crate::estate::{Estate, class, log_in, server};
+use crate::postgres::Postgres;
+use api_types::DeprovisionPolicy::Delete;
+use kube::ResourceExt as _;
+use tokio::task::JoinSet;
+
+const CLAIM: &str = "shop-db";
+const CLIENTS: usize = 4;
+const ROTATIONS: usize = 3;
+
+/// Clients that are started again and again, each time with what the Secret says at that moment, and in between reconnect
+/// with what they were started with.
+struct Clients {
+    tasks: JoinSet<()>,
+    stop: Arc<AtomicBool>,
+    /// How often each was started.
+    starts: Arc<[AtomicUsize]>,
+}
+
+fn uri(estate: &Estate) -> String {
+    estate.credential(CLAIM, "uri").split('?').next().unwrap().to_owned()
+}
+
+/// One session, in which something is done.
+async fn work(uri: &str) {
+    let client = log_in(uri).await.unwrap_or_else(|error| panic!("a login was refused: {error:?}"));
+    client.batch_execute("INSERT INTO visits DEFAULT VALUES").await.unwrap();
+}
+
+impl Clients {
+    fn start(estate: &Arc<Estate>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let starts: Arc<[AtomicUsize]> = (0..CLIENTS).map(|_| AtomicUsize::new(0)).collect();
+        let mut tasks = JoinSet::new();
+        for index in 0..CLIENTS {
+            let (estate, stop, starts) = (estate.clone(), stop.clone(), starts.clone());
+            tasks.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let given = uri(&estate);
+                    starts[index].fetch_add(1, Ordering::Relaxed);
+                    for _ in 0..2 {
+                        work(&given).await;
+                    }
+                }
+            });
+        }
+        Self { tasks, stop, starts }
+    }
+
+    /// Waits until every client was started with what was in the Secret when this began: the roll-out.
+    async fn rolled_out(&mut self) {
+        let before: Vec<_> = self.starts.iter().map(|starts| starts.load(Ordering::Relaxed)).collect();
+        let is_over = |starts: &[AtomicUsize]| {
+            starts.iter().zip(&before).all(|(starts, before)| starts.load(Ordering::Relaxed) > *before)
+        };
+        let starts = self.starts.clone();
+        while !is_over(&starts) {
+            if let Some(ended) = self.tasks.try_join_next() {
+                ended.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn end(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
+
+/// Passes until the claim is Bound: a machine that is busy may make one of them too slow.
+async fn bind(estate: &Estate) {
+    let bound = async {
+        loop {
+            estate.pass(CLAIM).await;
+            if estate.status(CLAIM).outputs_available {
+                return;
+            }
+        }
+    };
+    // Only for a test that fails.
+    tokio::time::timeout(Duration::from_secs(120), bound).await.expect("the claim should be bound");
+}
+
+async fn logins(server: &Postgres) -> usize {
+    let query = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'team%' AND rolcanlogin";
+    server.ask("postgres", query).await.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_client_is_refused_while_passwords_are_replaced_and_the_old_go_after_the_roll_out() {
+    let (server, estate) = (server().await, Arc::new(Estate::new()));
+    estate.set_claim(CLAIM, "u1", Delete, &class(&server));
+    bind(&estate).await;
+    log_in(&uri(&estate)).await.unwrap().batch_execute("CREATE TABLE visits (x int)").await.unwrap();
+    let mut clients = Clients::start(&estate);
+    for rotation in 0..ROTATIONS {
+        let old = uri(&estate);
+        estate.annotate(CLAIM, "score.dev/rotate", &rotation.to_string());
+        bind(&estate).await;
+        assert_ne!(uri(&estate), old);
+        bind(&estate).await;
+        log_in(&old).await.expect("who was not started again yet still comes in");
+        clients.rolled_out().await;
+        // The time that the class gives them is over.
+        estate.modify_secret(CLAIM, |secret| {
+            let long_ago = "2026-01-01T00:00:00Z".to_owned();
+            secret.annotations_mut().insert("score.dev/rotated-at".to_owned(), long_ago);
+        });
+        while logins(&server).await > 1 {
+            bind(&estate).await;
+        }
+        assert!(log_in(&old).await.is_err(), "the old login is gone");
+    }
+    clients.end().await;
+    log_in(&uri(&estate)).await.unwrap();
+}
+
+#[tokio::test]
+async fn rotations_that_follow_each_other_leave_every_login_that_was_handed_out_until_its_time_is_over() {
+    let (server, estate) = (server().await, Arc::new(Estate::new()));
+    estate.set_claim(CLAIM, "u1", Delete, &class(&server));
+    bind(&estate).await;
+    let mut handed_out = vec![uri(&estate)];
+    for rotation in 0..4 {
+        estate.annotate(CLAIM, "score.dev/rotate", &rotation.to_string());
+        bind(&estate).await;
+        handed_out.push(uri(&estate));
+        for given in &handed_out {
+            log_in(given).await.unwrap();
+        }
+    }
+    assert_eq!(logins(&server).await, 5);
+}
