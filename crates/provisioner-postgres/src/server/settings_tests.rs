@@ -39,7 +39,7 @@ fn everything_can_be_set() {
 #[test]
 fn everything_that_is_wrong_is_told_at_once_and_what_there_is_instead() {
     let errors = of("
-        server: {port: 0, adminSecretRef: {name: a, namespace: kube-system}, tls: {mode: verify-ca}, pool: 3}
+        server: {port: 0, adminSecretRef: {name: a, namespace: kube-system}, tls: {mode: require}, pool: 3}
         image: postgres
         sslmode: always
         extensions: [1]
