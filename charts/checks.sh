@@ -59,7 +59,8 @@ pods_are_restricted() {
     .securityContext.runAsNonRoot
     and .securityContext.runAsUser == 65532
     and .securityContext.seccompProfile.type == "RuntimeDefault"
-    and ([.hostNetwork, .hostPID, .hostIPC, .volumes] | all(. == null))
+    and ([.hostNetwork, .hostPID, .hostIPC] | all(. == null))
+    and ([.volumes[]? | has("configMap") or has("secret")] | all)
     and ([.containers[].securityContext
       | .readOnlyRootFilesystem
         and .allowPrivilegeEscalation == false

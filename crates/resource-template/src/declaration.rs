@@ -95,7 +95,8 @@ impl Declaration {
     /// Everything that is wrong with it.
     pub fn read(parameters: &Map<String, Value>) -> Result<Self, Vec<Problem>> {
         if parameters.contains_key("helm") {
-            let message = "is not supported: render the chart (`helm template`) and declare its objects under `manifests`";
+            let message =
+                "is not supported: render the chart with Helm and declare its objects under `manifests`";
             return Err(vec![Problem::new("helm", message)]);
         }
         let document = Document::deserialize(Value::Object(parameters.clone()))

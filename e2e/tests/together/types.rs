@@ -5,7 +5,7 @@ use api_types::{ConditionType, Reason};
 use e2e::busybox::workload;
 use e2e::platform::{DATASTORES, offered, shipped_type};
 use e2e::wait::{PATIENCE, until_there};
-use e2e::{Context, Result, apply, guide, inventory, namespace, secrets, wait, with_namespace};
+use e2e::{Context, Result, apply, controllers, guide, inventory, namespace, secrets, wait, with_namespace};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -145,6 +145,14 @@ async fn a_workload_uses_every_shipped_type_and_nothing_of_them_stays_but_what_i
                 let retained = left.len() == 2
                     && left.iter().all(|name| name.contains("Secret") && name.contains("token"));
                 Ok(retained.then_some(()))
+            })
+            .await?;
+            wait::eventually("what is retained is counted", PATIENCE, async || {
+                let provisioner = "score-provisioner-template";
+                let metrics = controllers::get(&context.client, provisioner, "/metrics").await?;
+                let counted =
+                    r#"score_resources_left_behind{class="default",state="retained",type="secret"}"#;
+                Ok(metrics.contains(counted).then_some(()))
             })
             .await
         })
