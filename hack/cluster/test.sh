@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The cluster's own test: what runs on it, what survives a power cut, what `down` leaves.
-# It makes a cluster of its own beside any other one.
+# It makes a cluster of its own beside any other one. It also removes it, so its name is
+# not the caller's to choose: what a caller has exported names a cluster in use.
 set -euo pipefail
 
-export CLUSTER_NAME=${CLUSTER_NAME:-selftest}
-export CLUSTER_API_PORT=${CLUSTER_API_PORT:-16443}
-export CLUSTER_DIR=${CLUSTER_DIR:-/var/tmp/score-orchestrator-cluster/$CLUSTER_NAME}
+export CLUSTER_NAME=selftest
+export CLUSTER_API_PORT=16443
+export CLUSTER_DIR=/var/tmp/score-orchestrator-cluster/$CLUSTER_NAME
 
 HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 CLUSTER=$HERE/cluster
