@@ -87,21 +87,27 @@ impl Kit {
         (cache, triggers)
     }
 
-    /// Gives `controller` this kit's name, metrics, events, concurrency and graceful stop, and runs it until the
-    /// process stops and the running reconciles have ended. It sets the whole of the controller's `Config`.
-    pub async fn run_controller<Ctx>(&self, controller: Controller<Ctx>)
+    /// Has `context` reconcile what `triggers` name, with this kit's name, metrics, events, concurrency and graceful
+    /// stop, until the process stops and the running reconciles have ended. It sets the whole of the `Config` of
+    /// `triggers`.
+    pub async fn run_controller<Ctx>(&self, context: Ctx, triggers: runtime::Controller<Ctx::Resource>)
     where
         Ctx: Context + Send + Sync + 'static,
         Ctx::Error: Send + Sync + 'static,
-        Ctx::Resource: Clone + Debug + Serialize + DeserializeOwned + Resource<DynamicType = ()>,
+        Ctx::Resource: Clone
+            + Debug
+            + Serialize
+            + DeserializeOwned
+            + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         let config = Config::default().concurrency(self.concurrency);
-        let shutdown = self.shutdown.clone();
-        controller
+        let triggers = triggers.with_config(config).graceful_shutdown_on(self.shutdown.clone());
+        // The watch that this begins with is dropped before it was ever polled.
+        Controller::namespaced_all(self.client.clone(), context, watcher::Config::default())
+            .with_controller(|_| triggers)
             .with_name(self.name)
             .with_observer(self.metrics.clone())
             .with_event_recorder(self.events.clone())
-            .with_controller(|inner| inner.with_config(config).graceful_shutdown_on(shutdown))
             .run()
             .await;
     }

@@ -65,10 +65,8 @@ async fn a_controller_reconciles_each_object_is_measured_and_ends_when_asked_to(
         }
         server.insert(map("last"));
     };
-    // The watch that this begins with is dropped before it was ever polled.
-    let controller = Controller::namespaced_all(kit.client.clone(), context, watcher::Config::default())
-        .with_controller(|_| runtime::Controller::for_stream(triggers, cache.store()));
-    tokio::join!(kit.run_controller(controller), observer);
+    let triggers = runtime::Controller::for_stream(triggers, cache.store());
+    tokio::join!(kit.run_controller(context, triggers), observer);
 
     let text = TextEncoder::new().encode_to_string(&kit.registry.gather()).unwrap();
     let passes =

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use controller_kit::{Applier, CacheClosed, Kit, reconcile_in, reconcile_span};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use k8s_controller::{Context, Controller, TraceMetadata};
+use k8s_controller::{Context, TraceMetadata};
 use kube::{
     Client, ResourceExt as _,
-    runtime::{controller::Action, watcher},
+    runtime::{Controller, controller::Action},
 };
 use platform::annotations;
 use tokio::sync::Notify;
@@ -200,7 +200,7 @@ impl Context for Orchestrator {
 
 /// The loop: a Workload is looked at when it changes, when anything that was made for it does, when one that it shares
 /// something with does, and when the platform decides otherwise for it.
-pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> Controller<Orchestrator> {
+pub async fn run(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) {
     let caches = orchestrator.caches.clone();
     let (of_claims, of_plans, of_exposures) = (caches.clone(), caches.clone(), caches.clone());
     let Triggers { workloads, claims, plans, exposures, platform } = triggers;
@@ -221,22 +221,19 @@ pub fn controller(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) -> 
             Err(error) => vec![Err(error)],
         })
     });
-    Controller::namespaced_all(kit.client.clone(), orchestrator, watcher::Config::default()).with_controller(
-        move |_| {
-            kube::runtime::Controller::for_stream(workloads, caches.workloads.store())
-                .watches_stream(plans, move |plan: WorkloadPlan| {
-                    neighbours::of_roll_out(
-                        &of_plans,
-                        &plan.namespace().unwrap_or_default(),
-                        &plan.spec.workload_ref,
-                    )
-                })
-                .watches_stream(exposures, move |exposure: WorkloadExposure| {
-                    let namespace = exposure.namespace().unwrap_or_default();
-                    neighbours::of_roll_out(&of_exposures, &namespace, &exposure.spec.workload_ref)
-                })
-                .watches_stream(claims, move |claim| neighbours::of_claim(&of_claims, &claim))
-                .reconcile_on(platform)
-        },
-    )
+    let inner = Controller::for_stream(workloads, caches.workloads.store())
+        .watches_stream(plans, move |plan: WorkloadPlan| {
+            neighbours::of_roll_out(
+                &of_plans,
+                &plan.namespace().unwrap_or_default(),
+                &plan.spec.workload_ref,
+            )
+        })
+        .watches_stream(exposures, move |exposure: WorkloadExposure| {
+            let namespace = exposure.namespace().unwrap_or_default();
+            neighbours::of_roll_out(&of_exposures, &namespace, &exposure.spec.workload_ref)
+        })
+        .watches_stream(claims, move |claim| neighbours::of_claim(&of_claims, &claim))
+        .reconcile_on(platform);
+    kit.run_controller(orchestrator, inner).await;
 }

@@ -86,7 +86,7 @@ pub async fn start(kit: Kit, config: ConfigArgs) {
     };
     let (orchestrator, triggers) = Orchestrator::new(&kit, config);
     let counting = orchestrator.keep_counting();
-    let controller = kit.run_controller(controller::controller(&kit, orchestrator, triggers));
+    let controller = controller::run(&kit, orchestrator, triggers);
     tokio::select! {
         () = controller => {}
         // Ends only with the process.

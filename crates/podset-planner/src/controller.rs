@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use k8s_controller::{Context, TraceMetadata, events::EventRecorder};
 use kube::{
     Client, ResourceExt as _,
-    runtime::{Controller, controller::Action, watcher},
+    runtime::{Controller, controller::Action},
 };
 use podset_types::{ScheduleTrigger, ScheduleTriggerStatus};
 use tokio::{
@@ -259,13 +259,10 @@ pub async fn start(kit: Kit) {
     let planner = Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics);
     let inner =
         Controller::for_stream(work.triggers, caches.stores.triggers.store()).reconcile_on(work.concerned);
-    let controller =
-        k8s_controller::Controller::namespaced_all(kit.client.clone(), planner, watcher::Config::default())
-            .with_controller(|_| inner);
     let (plans, applier) = (caches.stores.plans.clone(), kit.applier());
     let sweeping = kit.run_departures(&plans, work.left_over, move |plan| {
         let (caches, applier) = (caches.clone(), applier.clone());
         async move { sweep(&caches, &applier, plan).await }
     });
-    tokio::join!(kit.run_controller(controller), sweeping);
+    tokio::join!(kit.run_controller(planner, inner), sweeping);
 }

@@ -15,6 +15,7 @@ use std::{
 use api_types::{ClaimPhase, ResourceClaim, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
 use controller_kit::{Cache, Shutdown};
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
     Api, Client, ResourceExt as _,
@@ -120,9 +121,13 @@ impl Leftovers {
         Self { client, manager, claims, possessions, memory: Mutex::default(), woken: Notify::new() }
     }
 
-    /// Something has changed: there may be more.
-    pub fn wake(&self) {
-        self.woken.notify_one();
+    /// `events`, each of which may be that something has lost its claim.
+    pub fn woken_by<T: 'static>(
+        self: &Arc<Self>,
+        events: impl Stream<Item = T> + Send + 'static,
+    ) -> impl Stream<Item = T> + Send + 'static {
+        let this = self.clone();
+        events.inspect(move |_| this.woken.notify_one())
     }
 
     /// These claims had something once, and may be gone.

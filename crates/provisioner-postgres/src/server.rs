@@ -29,13 +29,12 @@ mod survey;
 use std::sync::Arc;
 
 use api_types::ResourceClaim;
-use controller_kit::{Applier, Cache};
+use controller_kit::Cache;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt as _};
 use provisioner_kit::{
-    Answer, Claim, Finalizer, FinalizerError, Incomplete, Leftovers, Marks, Retry, SecretError, Secrets,
-    UpdateStatusError, status, update_status,
+    Answer, Claim, Finalizer, Leftovers, Marks, Pass, PassError, Secrets, Stop,
 };
 
 use self::{
@@ -62,7 +61,6 @@ pub fn concerns(claim: &ResourceClaim) -> bool {
 /// Provides databases on servers.
 pub struct OnServer {
     client: Client,
-    applier: Applier,
     claims: Cache<ResourceClaim>,
     leftovers: Arc<Leftovers>,
     namespace: String,
@@ -74,8 +72,6 @@ pub struct OnServer {
 pub struct Parts {
     /// Calls the API server.
     pub client: Client,
-    /// Writes what is answered.
-    pub applier: Applier,
     /// The claims to answer.
     pub claims: Cache<ResourceClaim>,
     /// Is told of claims that have something on a server.
@@ -84,48 +80,6 @@ pub struct Parts {
     pub namespace: String,
     /// How long things may take on a server.
     pub limits: Limits,
-}
-
-/// A step that talks to the API server failed; it is tried again with a growing delay.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The claim is not what an API server hands out.
-    #[error("failed to read the claim")]
-    Claim(#[from] Incomplete),
-    /// A Secret could not be read or written.
-    #[error(transparent)]
-    Secrets(#[from] SecretError),
-    /// The finalizer could not be written.
-    #[error(transparent)]
-    Finalizer(#[from] FinalizerError),
-    /// The answer could not be written.
-    #[error(transparent)]
-    UpdateStatus(#[from] UpdateStatusError),
-    /// There is no password without it.
-    #[error("failed to get randomness from the operating system")]
-    Randomness(#[from] rand::rngs::SysError),
-}
-
-/// Why a pass ends early.
-enum Stop {
-    /// With this answer.
-    Answer(Box<Answer>),
-    /// Without a new one, until then.
-    Wait(Retry),
-    /// It failed.
-    Failed(Error),
-}
-
-impl From<Answer> for Stop {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(Box::new(answer))
-    }
-}
-
-impl<E: Into<Error>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
 }
 
 /// A claim, and what it says.
@@ -140,30 +94,20 @@ struct Case<'a> {
 impl OnServer {
     /// One made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, applier, claims, leftovers, namespace, limits } = parts;
+        let Parts { client, claims, leftovers, namespace, limits } = parts;
         let secrets = Secrets::new(client.clone(), NAME);
-        Self { client, applier, claims, leftovers, namespace, secrets, servers: Servers::new(limits) }
+        Self { client, claims, leftovers, namespace, secrets, servers: Servers::new(limits) }
     }
 
     /// Makes what `object` claims, or removes it, and says how far it is.
     ///
     /// # Errors
     /// If something that may mend itself is in the way of the API server; whatever the database server does is an answer.
-    pub async fn reconcile(&self, object: &ResourceClaim) -> Result<Retry, Error> {
-        let pass = match object.metadata.deletion_timestamp {
+    pub async fn pass(&self, object: &ResourceClaim) -> Result<Pass, PassError> {
+        Pass::ended(match object.metadata.deletion_timestamp {
             Some(_) => self.leave(object).await,
             None => self.provide(object).await,
-        };
-        let answer = match pass {
-            Ok(answer) => answer,
-            Err(Stop::Answer(answer)) => *answer,
-            Err(Stop::Wait(retry)) => return Ok(retry),
-            Err(Stop::Failed(error)) => return Err(error),
-        };
-        let retry = answer.retry;
-        let status = status(answer, object.metadata.generation);
-        update_status(&self.applier, &self.claims, object, &status).await?;
-        Ok(retry)
+        })
     }
 
     async fn provide(&self, object: &ResourceClaim) -> Result<Answer, Stop> {

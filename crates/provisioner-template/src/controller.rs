@@ -1,21 +1,14 @@
-//! The driver: declare → dereference → validate → apply → look up → conclude → update_status, or [`external`] in the
-//! middle.
+//! The driver: declare → dereference → validate → apply → look up → conclude, or [`external`]; [`ClaimLoop`] tells the
+//! claim.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api_types::{ResourceClaim, ResourceClaimStatus};
+use api_types::ResourceClaim;
 use async_trait::async_trait;
-use controller_kit::{Applier, Cache, CacheClosed, Kit, reconcile_in, reconcile_span};
-use futures::{StreamExt as _, channel::mpsc};
-use k8s_controller::{Context, TraceMetadata};
-use kube::{
-    Client,
-    core::DynamicObject,
-    runtime::{Controller, controller::Action, watcher},
-};
+use controller_kit::{Applier, Cache, CacheClosed, Kit};
+use kube::{Client, core::DynamicObject, runtime::watcher};
 use provisioner_kit::{
-    Answer, Claim, Incomplete, Leftovers, Retries, Retry, Sightings, UpdateStatusError, newest, status,
-    update_status,
+    Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, Sightings,
 };
 use resource_template::{Live, ObjectKind, Origin, Scope, visible};
 
@@ -25,7 +18,7 @@ use crate::{
     conclude::{Assessed, Watched, conclude},
     declare::{Declared, declare},
     dereference::{self, Found, copied, dereference},
-    external::{self, FINALIZER, OnApi},
+    external::{FINALIZER, OnApi},
     lookup::{self, References, look_up},
     objects::Objects,
     possessions::Made,
@@ -36,29 +29,14 @@ use crate::{
 /// Everything that a reconcile needs.
 pub struct Provisioner {
     client: Client,
-    applier: Applier,
-    claims: Cache<ResourceClaim>,
     objects: Objects,
     writer: Writer,
-    retries: Retries,
     on_api: OnApi,
-}
-
-/// How a pass ends.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Pass {
-    /// With this answer.
-    Answered(Answer),
-    /// Without another answer, until then.
-    Waits(Retry),
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The process is stopping.
-    #[error("stopped before everything was listed")]
-    Stopped(#[from] CacheClosed),
     /// The claim is not what an API server hands out.
     #[error("failed to read the claim")]
     Claim(#[from] Incomplete),
@@ -73,10 +51,7 @@ pub enum Error {
     LookUp(#[from] lookup::Error),
     /// What lies behind an API could not be provided.
     #[error(transparent)]
-    External(#[from] external::Error),
-    /// The answer could not be written.
-    #[error(transparent)]
-    UpdateStatus(#[from] UpdateStatusError),
+    External(#[from] PassError),
 }
 
 /// What a [`Provisioner`] is made of.
@@ -97,30 +72,10 @@ impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
         let Parts { client, claims, allowed_kinds, origins, secrets_namespace } = parts;
-        let applier = Applier::new(client.clone(), NAME);
-        let writer = Writer::new(client.clone(), applier.clone());
+        let writer = Writer::new(client.clone(), Applier::new(client.clone(), NAME));
         let objects = Objects::new(client.clone(), &allowed_kinds);
         let on_api = OnApi::new(client.clone(), claims.clone(), secrets_namespace, origins);
-        Self { client, applier, claims, objects, writer, retries: Retries::default(), on_api }
-    }
-
-    /// Makes what `object` claims, as far as it is not there yet, or removes it, and says how far it is.
-    ///
-    /// # Errors
-    /// If something that may mend itself is in the way; outcomes that a user must know of are answers, not errors.
-    pub async fn reconcile(&self, object: &ResourceClaim) -> Result<Retry, Error> {
-        let pass = match object.metadata.deletion_timestamp {
-            Some(_) => self.on_api.leave(object).await?,
-            None => self.serve(object).await?,
-        };
-        let answer = match pass {
-            Pass::Answered(answer) => answer,
-            Pass::Waits(retry) => return Ok(retry),
-        };
-        let retry = answer.retry;
-        let status: ResourceClaimStatus = status(answer, object.metadata.generation);
-        update_status(&self.applier, &self.claims, object, &status).await?;
-        Ok(retry)
+        Self { client, objects, writer, on_api }
     }
 
     /// Does what the declaration says, in the way that it says.
@@ -183,22 +138,6 @@ impl Provisioner {
         };
         Ok(Assessed { readiness: declared.declaration.readiness(&scope), resolved, references })
     }
-
-    /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again.
-    async fn look(&self, claim: &ResourceClaim, leaves: bool) -> Result<Action, Error> {
-        self.claims.ready().await?;
-        let is_due = |claim: &ResourceClaim| claim.metadata.deletion_timestamp.is_some() == leaves;
-        let newest = newest(&self.claims, claim).filter(|newest| is_due(newest));
-        let Some(newest) = newest else { return Ok(Action::await_change()) };
-        let retry = reconcile_in(reconcile_span(NAME, &*newest), self.reconcile(&newest)).await?;
-        Ok(self.retries.action(&newest, retry))
-    }
-
-    /// As [`Self::look`], for a claim that is being deleted and is held.
-    async fn depart(&self, claim: &ResourceClaim) -> Action {
-        // The failure is in the log by now.
-        self.look(claim, true).await.unwrap_or_else(|_| self.retries.action(claim, Retry::Soon))
-    }
 }
 
 /// How changes of the objects that are `declared` are noticed.
@@ -210,45 +149,32 @@ fn watched(declared: &Declared) -> Watched {
     }
 }
 
-/// The loop over claims that are not being deleted.
-struct Living(Arc<Provisioner>);
-
 #[async_trait]
-impl Context for Living {
-    type Resource = ResourceClaim;
+impl Provide for Provisioner {
     type Error = Error;
 
-    async fn apply(
-        &self,
-        _: Client,
-        claim: &ResourceClaim,
-        _: &mut TraceMetadata,
-    ) -> Result<Option<Action>, Error> {
-        self.0.look(claim, false).await.map(Some)
+    /// A pass reads nothing but claims from caches.
+    async fn ready(&self) -> Result<(), CacheClosed> {
+        Ok(())
+    }
+
+    async fn pass(&self, claim: &ResourceClaim) -> Result<Pass, Error> {
+        match claim.metadata.deletion_timestamp {
+            Some(_) => Ok(self.on_api.leave(claim).await?),
+            None => self.serve(claim).await,
+        }
     }
 }
 
 /// Runs the controller until the process stops.
 pub async fn start(kit: Kit, args: Args) {
     let wanted = watcher::Config::default().fields(&format!("spec.provisioner={}", args.provisioner_name));
-    let (claims, claim_events) = kit.watch(kit.api(), wanted.clone(), |_| ());
+    let (claims, claim_events) = kit.watch(kit.api(), wanted, |_| ());
     let sightings = Sightings::default();
     let made = Made { client: kit.client.clone(), sightings: sightings.clone() };
-    let leftovers = Leftovers::new(kit.client.clone(), NAME, claims.clone(), Arc::new(made));
-    let leftovers = Arc::new(leftovers);
-    if let Err(error) = leftovers.count_in(&kit.registry) {
-        tracing::error!(error = &error as &dyn std::error::Error, "cannot count what is left behind");
-    }
-    let (of_claims, of_objects) = (leftovers.clone(), leftovers.clone());
-    let (departures, leaving) = mpsc::unbounded();
-    let claim_events = claim_events.inspect(move |event| {
-        of_claims.wake();
-        FINALIZER.tell(event, &departures);
-    });
-    let touched = watches::touched(&kit, &args.allowed_kinds, &sightings);
-    let inner = Controller::for_stream(claim_events, claims.store())
-        .reconcile_on(touched.inspect(move |_| of_objects.wake()));
-    let provisioner = Arc::new(Provisioner::new(Parts {
+    let leftovers = Arc::new(Leftovers::new(kit.client.clone(), NAME, claims.clone(), Arc::new(made)));
+    let touched = leftovers.woken_by(watches::touched(&kit, &args.allowed_kinds, &sightings));
+    let provisioner = Provisioner::new(Parts {
         client: kit.client.clone(),
         claims: claims.clone(),
         secrets_namespace: args
@@ -256,17 +182,8 @@ pub async fn start(kit: Kit, args: Args) {
             .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
         allowed_kinds: args.allowed_kinds,
         origins: args.allowed_origins,
-    }));
-    let controller =
-        k8s_controller::Controller::namespaced_all(kit.client.clone(), Living(provisioner.clone()), wanted);
-    let depart = move |claim: Arc<ResourceClaim>| {
-        let provisioner = provisioner.clone();
-        async move { provisioner.depart(&claim).await }
-    };
-    let (living, departing, looking) = (
-        kit.run_controller(controller.with_controller(|_| inner)),
-        kit.run_departures(&claims, leaving, depart),
-        leftovers.run(kit.shutdown.clone()),
-    );
-    tokio::join!(living, departing, looking);
+    });
+    ClaimLoop::new(NAME, kit.client.clone(), claims, provisioner)
+        .run(&kit, claim_events, FINALIZER, leftovers, |claims| claims.reconcile_on(touched))
+        .await;
 }

@@ -18,7 +18,7 @@ use controller_kit::Cache;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::Client;
 use provisioner_kit::{
-    Answer, Claim, Finalizer, FinalizerError, Given, Incomplete, Outputs, Retry, SecretError, Secrets, text,
+    Answer, Claim, Finalizer, Given, Outputs, Pass, PassError, Retry, Secrets, Stop, text,
 };
 use resource_template::{Asked, ExternalApi, Live, Origin, Part, Request, Scope, Step, generated_name};
 use serde_json::Value;
@@ -32,7 +32,6 @@ use self::{
 use crate::{
     NAME,
     conclude::{Assessed, Watched, conclude},
-    controller::Pass,
     declare::{Declared, wrong},
     generate::Values,
     lookup::{References, Referred},
@@ -54,61 +53,6 @@ pub struct OnApi {
     origins: BTreeSet<Origin>,
     http: Http,
     pauses: Pauses,
-}
-
-/// A step that talks to the API server failed; it is tried again with a growing delay.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The claim is not what an API server hands out.
-    #[error("failed to read the claim")]
-    Claim(#[from] Incomplete),
-    /// A Secret could not be read or written.
-    #[error(transparent)]
-    Secrets(#[from] SecretError),
-    /// The metadata of the claim could not be written.
-    #[error(transparent)]
-    Finalizer(#[from] FinalizerError),
-    /// No value can be generated without it.
-    #[error("failed to get randomness from the operating system")]
-    Randomness(#[from] rand::rngs::SysError),
-}
-
-/// Why a pass ends early.
-enum Stop {
-    Answer(Box<Answer>),
-    Wait(Retry),
-    Failed(Error),
-}
-
-impl From<Answer> for Stop {
-    fn from(answer: Answer) -> Self {
-        Self::Answer(Box::new(answer))
-    }
-}
-
-impl<E: Into<Error>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl Stop {
-    /// The same with another answer, if it is one.
-    fn map(self, change: impl FnOnce(Answer) -> Answer) -> Self {
-        match self {
-            Self::Answer(answer) => change(*answer).into(),
-            other => other,
-        }
-    }
-}
-
-fn ended(pass: Result<Answer, Stop>) -> Result<Pass, Error> {
-    match pass {
-        Ok(answer) => Ok(Pass::Answered(answer)),
-        Err(Stop::Answer(answer)) => Ok(Pass::Answered(*answer)),
-        Err(Stop::Wait(retry)) => Ok(Pass::Waits(retry)),
-        Err(Stop::Failed(error)) => Err(error),
-    }
 }
 
 /// What a request is for.
@@ -154,8 +98,8 @@ impl OnApi {
         object: &ResourceClaim,
         declared: &Declared,
         api: &ExternalApi,
-    ) -> Result<Pass, Error> {
-        ended(self.pass(object, declared, api).await)
+    ) -> Result<Pass, PassError> {
+        Pass::ended(self.pass(object, declared, api).await)
     }
 
     async fn pass(

@@ -342,9 +342,7 @@ pub async fn start(kit: Kit, args: RuntimeArgs) {
         .watches_stream(pod_events, mapper.beneficiary())
         .watches_stream(config_map_events, mapper.beneficiary());
     let runtime = Runtime::new(args, caches, writer);
-    let controller =
-        k8s_controller::Controller::namespaced_all(kit.client.clone(), runtime, watcher::Config::default());
-    kit.run_controller(controller.with_controller(|_| triggers)).await;
+    kit.run_controller(runtime, triggers).await;
 }
 
 /// From what was touched to the plan to reconcile, if there is one: what comes before its plan, or stays for a moment

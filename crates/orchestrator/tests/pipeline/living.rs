@@ -6,7 +6,7 @@ use api_types::Workload;
 use controller_kit::testing::{TestApiServer, until};
 use orchestrator::{
     DEFINITION,
-    controller::{Orchestrator, controller},
+    controller::{Orchestrator, run},
 };
 use platform::config::BUILTIN;
 use tokio::sync::watch;
@@ -65,5 +65,5 @@ async fn those_who_share_are_looked_at_when_one_of_them_comes_changes_rolls_out_
         act(&Stage::on(server.clone(), fixture("shared.first.yaml"))).await;
         drop(stop);
     };
-    tokio::join!(kit.run_controller(controller(&kit, orchestrator, triggers)), story);
+    tokio::join!(run(&kit, orchestrator, triggers), story);
 }

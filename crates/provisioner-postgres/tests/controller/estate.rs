@@ -6,7 +6,10 @@ use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus};
 use controller_kit::{Cache, testing::TestApiServer};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::ResourceExt as _;
-use provisioner_postgres::{Caches, Defaults, Error, Limits, Parts, PostgresLogin, Provisioner, Retry};
+use provisioner_kit::{ClaimLoop, ClaimLoopError};
+use provisioner_postgres::{
+    Caches, Defaults, Error, Limits, NAME, Parts, PostgresLogin, Provisioner, Retry,
+};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -24,7 +27,7 @@ pub struct Estate {
 
 /// One process of the provisioner.
 pub struct Process {
-    pub provisioner: Provisioner,
+    pub provisioner: ClaimLoop<Provisioner>,
     pub claims: Cache<ResourceClaim>,
 }
 
@@ -101,7 +104,9 @@ impl Estate {
             secrets_namespace: PLATFORM.to_owned(),
             limits: LIMITS,
         };
-        Process { provisioner: Provisioner::new(parts), claims }
+        let provisioner = Provisioner::new(parts);
+        let provisioner = ClaimLoop::new(NAME, self.api.client(), claims.clone(), provisioner);
+        Process { provisioner, claims }
     }
 
     /// One pass by a new process.
@@ -166,7 +171,7 @@ pub async fn log_in(uri: &str) -> Result<Client, tokio_postgres::Error> {
 }
 
 impl Process {
-    pub async fn pass(&self, name: &str) -> Result<Retry, Error> {
+    pub async fn pass(&self, name: &str) -> Result<Retry, ClaimLoopError<Error>> {
         let claim = self.claims.get(NAMESPACE, name).expect("the claim should be there");
         self.provisioner.reconcile(&claim).await
     }

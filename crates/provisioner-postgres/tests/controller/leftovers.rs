@@ -69,7 +69,7 @@ fn state(estate: &Estate, name: &str) -> String {
 }
 
 async fn look(process: &Process) {
-    process.provisioner.leftovers().look().await.unwrap();
+    process.provisioner.provisioner().leftovers().look().await.unwrap();
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn the_credentials_of_a_database_on_a_server_say_that_their_claim_is_gone(
     process.pass("other-db").await.unwrap();
     look(&process).await;
     assert_eq!(state(&estate, "missed-db"), "retained");
-    assert_eq!(counted(&process.provisioner), ["shared retained postgres 1"]);
+    assert_eq!(counted(process.provisioner.provisioner()), ["shared retained postgres 1"]);
 
     estate.set_claim("missed-db", "again", DeprovisionPolicy::Retain, &class(&server));
     estate.bind("missed-db").await;

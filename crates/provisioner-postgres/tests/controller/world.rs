@@ -17,6 +17,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{Resource, ResourceExt as _};
+use provisioner_kit::{ClaimLoop, ClaimLoopError};
 use provisioner_postgres::{
     Attempt, Caches, Credentials, Defaults, Error, Limits, Login, NAME, Parts, Provisioner, Retry,
 };
@@ -45,7 +46,7 @@ impl Login for Scripted {
 pub struct World {
     pub server: TestApiServer,
     pub login: Arc<Scripted>,
-    provisioner: Provisioner,
+    provisioner: ClaimLoop<Provisioner>,
     claims: Cache<ResourceClaim>,
 }
 
@@ -78,11 +79,11 @@ impl World {
     }
 
     pub fn provisioner(&self) -> &Provisioner {
-        &self.provisioner
+        self.provisioner.provisioner()
     }
 
     /// One reconcile, of the newest claim that the process knows.
-    pub async fn pass(&self) -> Result<Retry, Error> {
+    pub async fn pass(&self) -> Result<Retry, ClaimLoopError<Error>> {
         let claim = self.claims.get(NAMESPACE, CLAIM).expect("the claim should be there");
         self.provisioner.reconcile(&claim).await
     }
@@ -182,7 +183,10 @@ where
     server.get::<K>(NAMESPACE, name).map(|object| object.owner_references().to_vec()).unwrap_or_default()
 }
 
-fn provisioner(server: &TestApiServer, login: Arc<dyn Login>) -> (Provisioner, Cache<ResourceClaim>) {
+fn provisioner(
+    server: &TestApiServer,
+    login: Arc<dyn Login>,
+) -> (ClaimLoop<Provisioner>, Cache<ResourceClaim>) {
     let claims = Cache::from_objects(server.list());
     let parts = Parts {
         client: server.client(),
@@ -204,7 +208,7 @@ fn provisioner(server: &TestApiServer, login: Arc<dyn Login>) -> (Provisioner, C
         secrets_namespace: "score-system".to_owned(),
         limits: Limits { connect: Duration::from_secs(4), work: Duration::from_secs(30) },
     };
-    (Provisioner::new(parts), claims)
+    (ClaimLoop::new(NAME, server.client(), claims.clone(), Provisioner::new(parts)), claims)
 }
 
 /// What a watch with the provisioner's label selector would show.

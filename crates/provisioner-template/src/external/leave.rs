@@ -3,18 +3,17 @@
 use api_types::ResourceClaim;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
-use provisioner_kit::{ANNOTATION_CLAIM_UID, Answer, Claim, Marks, Parting, Retry, Written, guarded};
+use provisioner_kit::{ANNOTATION_CLAIM_UID, Answer, Claim, Marks, Parting, Pass, PassError, Retry, Stop, Written, guarded};
 use resource_template::{Request, Step, generated_name};
 
 use super::{
-    Case, Error, FINALIZER, OnApi, Stop, What, ended,
+    Case, FINALIZER, OnApi, What,
     keep::{damaged, generated},
     reply::{Trouble, stays},
     state::{ANNOTATION_ID, Damaged, State},
 };
 use crate::{
     NAME,
-    controller::Pass,
     declare::{declare, wrong},
 };
 
@@ -26,8 +25,8 @@ impl OnApi {
     ///
     /// # Errors
     /// If the API server does not answer as it should; whatever the other API does is an answer.
-    pub async fn leave(&self, object: &ResourceClaim) -> Result<Pass, Error> {
-        ended(self.depart(object).await)
+    pub async fn leave(&self, object: &ResourceClaim) -> Result<Pass, PassError> {
+        Pass::ended(self.depart(object).await)
     }
 
     async fn depart(&self, object: &ResourceClaim) -> Result<Answer, Stop> {

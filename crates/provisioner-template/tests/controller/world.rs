@@ -7,7 +7,8 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service},
 };
 use kube::{Resource, ResourceExt as _};
-use provisioner_template::{Error, Parts, Provisioner, Retry};
+use provisioner_kit::{ClaimLoop, ClaimLoopError};
+use provisioner_template::{Error, NAME, Parts, Provisioner, Retry};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ const KINDS: [&str; 6] = [
 
 pub struct World {
     pub server: TestApiServer,
-    provisioner: Provisioner,
+    provisioner: ClaimLoop<Provisioner>,
     claims: Cache<ResourceClaim>,
     /// The API that declarations may use.
     origin: Option<String>,
@@ -75,6 +76,7 @@ impl World {
             origins: origin.iter().map(|origin| origin.parse().unwrap()).collect(),
             secrets_namespace: PLATFORM.to_owned(),
         });
+        let provisioner = ClaimLoop::new(NAME, server.client(), claims.clone(), provisioner);
         Self { server, provisioner, claims, origin }
     }
 
@@ -84,7 +86,7 @@ impl World {
     }
 
     /// One reconcile, of the newest claim that the process knows.
-    pub async fn pass(&self) -> Result<Retry, Error> {
+    pub async fn pass(&self) -> Result<Retry, ClaimLoopError<Error>> {
         let claim = self.claims.get(NAMESPACE, CLAIM).expect("the claim should be there");
         self.provisioner.reconcile(&claim).await
     }
