@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The end-to-end tests on the local cluster, which is given the images more that they need:
 # busybox, to look at a container from inside, and datastores, for resource types of the
-# platform's own.
+# platform's own; and the kind HTTPRoute, so that there is a Gateway API.
 #
 #   e2e.sh                      all of them
 #   e2e.sh PART OF A NAME…      those whose names have such a part
@@ -27,6 +27,9 @@ fi
 
 hack/images/build.sh busybox datastores
 hack/cluster/cluster load "$SCORE_CACHE_DIR"/images/{busybox,datastores}.tar
+hack/tools/install.sh gateway-api
+hack/test/on-cluster.sh kubectl apply --server-side \
+  --filename="$(echo "$SCORE_CACHE_DIR"/tools/gateway-api-*/httproutes.yaml)"
 failed=0
 for suite in "${suites[@]}"; do
   case $suite in

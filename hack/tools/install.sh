@@ -6,7 +6,7 @@
 #   hack/tools/install.sh helm kwok  only these
 #
 # A tool is a package that its go.mod names, or a main.go of ours where the project's own
-# would bring much that nobody here uses. Versions of modules that tools have in common are
+# would bring much that nobody here uses, or a file of a module that is not compiled. Versions of modules that tools have in common are
 # the same where they can be: what they compile to is then shared.
 #
 # A tool is built once per content of its folder and build flags. The build
@@ -67,6 +67,9 @@ compile() {
   local tool=$1 output=$2 package=tool
   cd "$TOOLS_DIR/$tool"
   [ ! -f main.go ] || package=.
+  if [ "$package" = tool ] && ! grep --quiet '^tool ' go.mod; then
+    exec go mod download
+  fi
   # exec: so that a signal to this step reaches the compiler itself
   CGO_ENABLED=0 GOWORK=off exec go build -mod=readonly -trimpath -buildvcs=false \
     -ldflags "$(linker_flags "$tool")" -o "$output/" "$package"
@@ -78,6 +81,7 @@ finish() {
   case $tool in
     etcd) mv "$output/server" "$output/etcd" ;; # the package's folder names the binary
     kwok) collect_kwok_stages "$output/stages.yaml" ;;
+    gateway-api) copy_route_kind "$output/httproutes.yaml" ;;
   esac
 }
 
@@ -92,6 +96,13 @@ collect_kwok_stages() {
       *) printf -- '---\n'; cat "$file" ;;
     esac
   done >"$1"
+}
+
+# What a cluster is given that has the Gateway API: its kind HTTPRoute.
+copy_route_kind() {
+  local module
+  module=$(cd "$TOOLS_DIR/gateway-api" && go list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)
+  install --mode 644 "$module/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml" "$1"
 }
 
 build() {

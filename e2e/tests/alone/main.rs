@@ -1,6 +1,5 @@
 //! What needs the cluster for itself: it counts all writes, kills controllers, reconfigures or searches everything.
 
-mod balancer;
 mod chaos;
 mod platform;
 mod quiet;

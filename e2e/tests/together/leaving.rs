@@ -1,0 +1,103 @@
+//! What deletions leave of databases that are nobody else's: what the page says for each policy.
+
+use std::collections::BTreeSet;
+
+use api_types::{ConditionType, Reason, Workload};
+use e2e::busybox::workload;
+use e2e::platform::offered;
+use e2e::wait::{PATIENCE, eventually};
+use e2e::{Context, Result, with_namespace};
+
+const POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
+/// What becomes of the Workload with the database.
+const CAUSES: [&str; 2] = ["deleted", "without"];
+
+/// The class of databases that are left as the policy says, of this test alone.
+fn class(context: &Context, policy: &str) -> String {
+    format!("{}-{}", context.namespace, policy.to_lowercase())
+}
+
+fn types(context: &Context) -> Vec<String> {
+    let class = |policy: &&str| {
+        let class = class(context, policy);
+        format!(
+            "- {{type: postgres, provisioner: provisioner-postgres, deprovisionPolicy: {policy}, selector: {{class: \
+             {class}}}, classes: [{{name: {class}}}]}}\n"
+        )
+    };
+    POLICIES.iter().map(class).collect()
+}
+
+fn name(policy: &str, cause: &str) -> String {
+    format!("{}-{cause}", policy.to_lowercase())
+}
+
+fn with_database(context: &Context, policy: &str, cause: &str) -> String {
+    let spec = format!(
+        "  containers: {{main: {{image: BUSYBOX, command: SLEEP, variables: {{HOST: \"${{resources.db.host}}\"}}}}}}
+  resources: {{db: {{type: postgres, class: {}}}}}",
+        class(context, policy)
+    );
+    workload(&name(policy, cause), &spec)
+}
+
+/// What is left of the database of a Workload that is gone or goes without it.
+fn all_of(workload: &str) -> [String; 4] {
+    let base = format!("{workload}-db-postgres");
+    [
+        format!("statefulset.apps/{base}"),
+        format!("service/{base}"),
+        format!("persistentvolumeclaim/{base}-data"),
+        format!("secret/{base}-secret"),
+    ]
+}
+
+/// Waits until exactly these objects were made for claims that were left in this state.
+async fn left(context: &Context, state: &str, objects: BTreeSet<String>) -> Result {
+    let selector = format!("score.dev/type=postgres,score.dev/claim-state={state}");
+    let list = [
+        "get",
+        "statefulset,service,persistentvolumeclaim,secret",
+        "--output=name",
+        &format!("--selector={selector}"),
+    ];
+    eventually(&format!("what is {state} is {objects:?}"), PATIENCE, async || {
+        let found: BTreeSet<_> = context.kubectl(&list).await?.lines().map(str::to_owned).collect();
+        Ok((found == objects).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn of_a_database_of_its_own_is_left_what_the_policy_says_and_only_retained_ones_come_back() -> Result {
+    with_namespace("leaving", async |context: Context| {
+        offered(&context, "", &types(&context), async {
+            let cases = || POLICIES.iter().flat_map(|policy| CAUSES.map(|cause| (*policy, cause)));
+            for (policy, cause) in cases() {
+                context.apply(&with_database(&context, policy, cause)).await?;
+            }
+            for (policy, cause) in cases() {
+                context.wait_ready(&name(policy, cause)).await?;
+            }
+            for policy in POLICIES {
+                context.delete::<Workload>(&name(policy, "deleted")).await?;
+                let alone = "  containers: {main: {image: BUSYBOX, command: SLEEP}}";
+                context.apply(&workload(&name(policy, "without"), alone)).await?;
+            }
+            let of = |policy: &str| CAUSES.iter().flat_map(|cause| all_of(&name(policy, cause))).collect();
+            left(&context, "in-use", BTreeSet::new()).await?;
+            left(&context, "retained", of("Retain")).await?;
+            left(&context, "orphaned", of("Orphan")).await?;
+
+            for policy in ["Retain", "Orphan"] {
+                context.apply(&with_database(&context, policy, "deleted")).await?;
+            }
+            context.wait_ready(&name("Retain", "deleted")).await?;
+            left(&context, "in-use", all_of(&name("Retain", "deleted")).into()).await?;
+            let orphan = name("Orphan", "deleted");
+            context.told(&orphan, ConditionType::ClaimsReady, Reason::BindingFailed, &["db"]).await
+        })
+        .await
+    })
+    .await
+}
