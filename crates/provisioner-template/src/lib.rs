@@ -31,7 +31,6 @@ use controller_kit::Definition;
 pub use args::Args;
 pub use controller::{Error, Parts, Provisioner, start};
 pub use external::FINALIZER;
-pub use objects::gvk;
 pub use provisioner_kit::Retry;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.

@@ -3,14 +3,9 @@
 use controller_kit::{Kinds, Served};
 use kube::{
     Api, Client,
-    core::{ApiResource, DynamicObject, GroupVersionKind},
+    core::{ApiResource, DynamicObject},
 };
 use resource_template::{ObjectKind, Place};
-
-/// A kind as the client wants it.
-pub fn gvk(kind: &ObjectKind) -> GroupVersionKind {
-    GroupVersionKind::gvk(kind.group(), kind.version(), kind.kind())
-}
 
 /// Reads objects by their names.
 pub struct Objects {
@@ -49,7 +44,7 @@ pub enum Shut {
 impl Objects {
     /// Reads objects of the `allowed` kinds alone.
     pub fn new(client: Client, allowed: &[ObjectKind]) -> Self {
-        Self { kinds: Kinds::new(client.clone(), allowed.iter().map(gvk)), client }
+        Self { kinds: Kinds::new(client.clone(), allowed.iter().map(ObjectKind::gvk)), client }
     }
 
     /// What there is at `place` in `namespace`.
@@ -58,7 +53,7 @@ impl Objects {
     /// If the API server does not say.
     pub async fn look(&self, namespace: &str, place: &Place) -> Result<Spot, LookError> {
         let failed = |source| LookError { place: place.to_string(), source };
-        let resource = match self.kinds.served(&gvk(&place.kind)).await.map_err(failed)? {
+        let resource = match self.kinds.served(&place.kind.gvk()).await.map_err(failed)? {
             Served::Yes(resource) => resource,
             Served::Withheld => return Ok(Spot::Shut(Shut::Withheld)),
             Served::Unbound => return Ok(Spot::Shut(Shut::Unbound)),

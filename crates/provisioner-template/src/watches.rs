@@ -15,7 +15,7 @@ use kube::{
 use provisioner_kit::{Sightings, claim_of};
 use resource_template::ObjectKind;
 
-use crate::{NAME, objects::gvk};
+use crate::NAME;
 
 /// How long a kind that the cluster does not have is not looked for again.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -41,10 +41,10 @@ fn of_kind(
 
 /// What the cluster calls `kind`, once it has it.
 async fn served(kit: Kit, kind: ObjectKind) -> ApiResource {
-    let kinds = Kinds::new(kit.client.clone(), [gvk(&kind)]);
+    let kinds = Kinds::new(kit.client.clone(), [kind.gvk()]);
     let mut mentioned = false;
     loop {
-        match kinds.served(&gvk(&kind)).await {
+        match kinds.served(&kind.gvk()).await {
             Ok(Served::Yes(resource)) => return resource,
             found => {
                 if !mentioned {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use api_types::ResourceClaim;
+use object_template::ObjectKind;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -10,7 +11,6 @@ use crate::{
     expression::Expression,
     external::ExternalApi,
     inputs::{Inputs, InputsError},
-    kind::ObjectKind,
     manifests::{self, ManifestTemplate, Misfit, Rendered},
     outputs::OutputSource,
     readiness::{Condition, Readiness, readiness},
@@ -210,7 +210,7 @@ fn reads(reads: BTreeMap<String, Read>, problems: &mut Vec<Problem>) -> BTreeMap
             !refused
         });
         keep(valid_id(&id), &path, problems);
-        keep(render::check(&Value::String(read.name.clone())), format_args!("{path}.name"), problems);
+        keep(object_template::check(&Value::String(read.name.clone())), format_args!("{path}.name"), problems);
         valid.extend(kind.map(|kind| (id, ReadTemplate { kind, name: read.name })));
     }
     valid

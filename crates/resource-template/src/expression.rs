@@ -3,12 +3,10 @@
 use std::{fmt, str::FromStr, sync::Arc, thread};
 
 use kube_cel::cel::{ExecutionError, Program};
+use object_template::shortened;
 use serde_json::Value;
 
-use crate::{
-    kind::shortened,
-    scope::{Scope, json},
-};
+use crate::scope::{Scope, json};
 
 /// An expression that was found to be one.
 #[derive(Clone)]

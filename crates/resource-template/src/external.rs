@@ -9,6 +9,7 @@ mod sealed;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use object_template::{ObjectName, shortened};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,7 +21,6 @@ use crate::{
     declaration::{Declaration, Problem, expression, keep},
     expression::{Expression, Unresolved},
     inputs::Inputs,
-    kind::{ObjectName, shortened},
     manifests::Misfit,
     outputs::{OutputSource, valid_key},
     readiness::{Condition, Readiness, readiness},

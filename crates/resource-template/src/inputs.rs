@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use api_types::{Protocol, ResourceClaim, ServicePort};
 use minijinja::Value as Jinja;
+use object_template::shortened;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    hidden::{Marks, reference_value, segments},
-    kind::shortened,
-};
+use crate::hidden::{Marks, reference_value, segments};
 
 /// What a claim and its class bring to templates and expressions.
 #[derive(Clone, Debug)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use object_template::{ObjectKind, ObjectName, Place, shortened};
 use serde_json::{Map, Value};
 
 use crate::{
     hidden::{Marks, Part},
     inputs::{Inputs, generated_name},
-    kind::{ObjectKind, ObjectName, Place, shortened},
 };
 
 /// An object that a claim should have.

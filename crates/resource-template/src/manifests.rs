@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use object_template::{ObjectKind, ObjectName, Place, has_template};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -9,9 +10,8 @@ use crate::{
     expression::Expression,
     hidden::{Generated, Part},
     inputs::Inputs,
-    kind::{ObjectKind, ObjectName, Place},
     manifest::Manifest,
-    render::{self, Renderer, has_template},
+    render::Renderer,
     scope::Scope,
 };
 
@@ -92,7 +92,7 @@ impl ManifestTemplate {
         valid_id(&id).map_err(|why| format!("metadata.annotations[{ID}]: {why}"))?;
         let when = annotation(&mut body, WHEN)?.map(|when| when.parse()).transpose();
         let when = when.map_err(|why: String| format!("metadata.annotations[{WHEN}] {why}"))?;
-        render::check(&Value::Object(body.clone()))?;
+        object_template::check(&Value::Object(body.clone()))?;
         Ok(Self { id, kind, when, body })
     }
 

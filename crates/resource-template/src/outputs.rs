@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use api_types::SecretKeyRef;
+use object_template::ObjectName;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
     declaration::{Declaration, Problem, expression, keep},
     expression::{Expression, Unresolved},
-    kind::ObjectName,
     scope::Scope,
 };
 

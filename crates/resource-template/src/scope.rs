@@ -6,9 +6,10 @@ use kube_cel::{
     KubeCelExt as _,
     cel::{Context, Value as Cel},
 };
+use object_template::ObjectKind;
 use serde_json::{Map, Number, Value};
 
-use crate::{inputs::Inputs, kind::ObjectKind};
+use crate::inputs::Inputs;
 
 /// What there is: objects as they are, by their ids, and what an API says.
 #[derive(Clone, Debug, Default, PartialEq)]

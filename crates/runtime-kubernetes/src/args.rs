@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use controller_kit::KitArgs;
+use object_template::ObjectKind;
 
-use crate::{build::PodSecurity, template::ObjectKind};
+use crate::{build::PodSecurity, template::permissible};
 
 /// Makes WorkloadPlans run on Kubernetes: each becomes a Deployment and a Service, and is answered in the
 /// WorkloadExposure of the same name.
@@ -56,6 +57,6 @@ pub struct RuntimeArgs {
     pub image: Option<String>,
     /// A kind that templates may add to a Workload, as `policy/v1/PodDisruptionBudget` or `v1/ConfigMap`; may be given
     /// several times. None unless given.
-    #[arg(long = "allowed-kind", env = "SCORE_ALLOWED_KINDS", value_name = "KIND", value_delimiter = ',')]
+    #[arg(long = "allowed-kind", env = "SCORE_ALLOWED_KINDS", value_name = "KIND", value_delimiter = ',', value_parser = permissible)]
     pub allowed_kinds: Vec<ObjectKind>,
 }

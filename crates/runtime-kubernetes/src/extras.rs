@@ -15,6 +15,7 @@ use kube::{
     Api, Client,
     core::{ApiResource, DynamicObject},
 };
+use object_template::{ObjectKind, Place};
 use serde_json::Value;
 
 pub use self::inventory::{ANNOTATION_OBJECTS, Inventory};
@@ -23,7 +24,7 @@ use crate::{
     apply::{Stance, stance},
     messages::{self, PREDECESSOR, Refusal},
     observe::{Failing, Health, Underway},
-    template::{Extra, Misfit, ObjectKind, Place},
+    template::{Extra, Misfit},
     validate::Identity,
 };
 
@@ -177,7 +178,7 @@ impl Extras {
         let wanted: Vec<_> = make.iter().map(|(extra, _)| extra.clone()).collect();
         let mut live = Vec::new();
         for (extra, found) in make {
-            let (place, part) = (extra.place(), extra.part.clone());
+            let (place, part) = (extra.place.clone(), extra.part.clone());
             match self.write(extra, found).await {
                 Ok(object) => live.push((place, serde_json::to_value(object).unwrap_or_default())),
                 Err(error) => return refused(part, &error).map(Written::Refused).ok_or(error),
@@ -194,7 +195,7 @@ impl Extras {
 
     /// The object that stands where `extra` is to be, or why there can be none.
     async fn find_wanted(&self, identity: &Identity, extra: &Extra) -> Result<Result<Found, Health>, Error> {
-        let place = extra.place();
+        let place = extra.place.clone();
         let kind = &place.kind;
         let misfit = |why: String| Failing::from(messages::misfit(&Misfit::new(&extra.part, why)));
         let failing = match self.kinds.served(&kind.gvk()).await.map_err(request("look for", &place))? {
@@ -231,12 +232,12 @@ impl Extras {
 
     async fn find(&self, identity: &Identity, place: &Place, resource: ApiResource) -> Result<Found, Error> {
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &identity.namespace, &resource);
-        let live = api.get_opt(&place.name).await.map_err(request("look for", place))?;
+        let live = api.get_opt(place.name.as_str()).await.map_err(request("look for", place))?;
         Ok(Found { resource, live })
     }
 
     async fn write(&self, extra: Extra, found: Found) -> Result<DynamicObject, Error> {
-        let place = extra.place();
+        let place = extra.place.clone();
         let Some(live) = found.live else {
             let created = self.applier.create_as(&found.resource, extra.object).await;
             return match created.map_err(request("create", &place))? {

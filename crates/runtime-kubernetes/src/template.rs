@@ -4,18 +4,17 @@
 mod merge;
 mod objects;
 mod patch;
-mod render;
 mod route;
 
 use std::collections::BTreeMap;
 
 use api_types::{Protocol, WorkloadPlan};
+use object_template::Renderer;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use self::render::Renderer;
 pub use self::{
-    objects::{Extra, ObjectKind, ObjectKindError, Place},
+    objects::{Extra, is_route, permissible},
     patch::{Misfit, Patch},
     route::{GatewayValues, IngressValues, Route, open},
 };
@@ -122,7 +121,7 @@ impl Template {
         }
         let mut context = self.context.clone();
         context.insert("service".into(), json!({"ports": ports.iter().map(port).collect::<Vec<_>>()}));
-        let renderer = Renderer::new(&context.into());
+        let renderer = Renderer::of(&context.into());
         let patches = self.patches.iter().enumerate();
         Ok(Rendered {
             patches: patches

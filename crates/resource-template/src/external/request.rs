@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use object_template::{has_template, shortened};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumString, IntoStaticStr};
@@ -14,8 +15,7 @@ use crate::{
     declaration::{Problem, keep},
     hidden::{Generated, Part},
     inputs::Inputs,
-    kind::shortened,
-    render::{self, Renderer, has_template},
+    render::Renderer,
 };
 
 /// A template of one request.
@@ -151,12 +151,12 @@ impl RequestTemplate {
             texts.iter().flat_map(|(field, map)| map.iter().map(move |one| (field, one)))
         {
             let place = format_args!("{path}.{field}.{key}");
-            keep(render::check(&Value::String(text.clone())), place, problems);
+            keep(object_template::check(&Value::String(text.clone())), place, problems);
         }
-        keep(render::check(&Value::String(document.path.clone())), format_args!("{path}.path"), problems);
+        keep(object_template::check(&Value::String(document.path.clone())), format_args!("{path}.path"), problems);
         keep(plain_path(&document.path), format_args!("{path}.path"), problems);
         if let Some(body) = &document.body {
-            keep(render::check(body), format_args!("{path}.body"), problems);
+            keep(object_template::check(body), format_args!("{path}.body"), problems);
         }
         let headers = headers(document.headers, &format!("{path}.headers"), problems);
         Some(Self {
@@ -252,7 +252,7 @@ pub(crate) fn common_headers(
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, String> {
     for (name, template) in &given {
-        keep(render::check(&Value::String(template.clone())), format_args!("{path}.{name}"), problems);
+        keep(object_template::check(&Value::String(template.clone())), format_args!("{path}.{name}"), problems);
     }
     headers(given, path, problems)
 }

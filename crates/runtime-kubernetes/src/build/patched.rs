@@ -56,7 +56,7 @@ fn patch_main(main: Main, patch: &Patch) -> Result<Main, Misfit> {
 }
 
 fn patch_route(mut route: Route, patch: &Patch) -> Result<Route, Misfit> {
-    let kind = ApiResource::from_gvk(&route.extra.kind.gvk());
+    let kind = ApiResource::from_gvk(&route.extra.place.kind.gvk());
     route.extra.object = patch.apply(&kind, route.extra.object)?;
     Ok(route)
 }
@@ -82,7 +82,7 @@ fn check_places(resources: &Resources) -> Result<(), Misfit> {
     let services: Vec<_> = services.filter_map(|service| service.metadata.name.as_deref()).collect();
     let mut taken = BTreeSet::new();
     for extra in &resources.extras {
-        let place = extra.place();
+        let place = extra.place.clone();
         let own = match (place.kind.group(), place.kind.kind.as_str()) {
             ("apps", "Deployment" | "StatefulSet") | ("batch", "Job" | "CronJob") => {
                 name == Some(&place.name)

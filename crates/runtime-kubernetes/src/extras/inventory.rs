@@ -3,8 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
-use crate::template::Place;
+use object_template::Place;
 
 /// The objects that the platform's template added: those that are there, are about to be, or are still to be removed.
 pub const ANNOTATION_OBJECTS: &str = "score.dev/objects";

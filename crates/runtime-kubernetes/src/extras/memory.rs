@@ -9,7 +9,7 @@ use std::{
 
 use super::{Inventory, Live};
 use crate::{
-    template::{Extra, open},
+    template::{Extra, is_route, open},
     validate::Identity,
 };
 
@@ -68,7 +68,7 @@ impl Memory {
             entries.remove(&identity.uid);
             return;
         }
-        let shut = live.iter().any(|(place, object)| place.kind.is_route() && !open(object));
+        let shut = live.iter().any(|(place, object)| is_route(&place.kind) && !open(object));
         let before = entries.get(&identity.uid).filter(|entry| entry.wanted == wanted);
         let waiting = shut.then(|| match before.and_then(|entry| entry.waiting) {
             Some(waited) => CALM.min(waited * 2),
@@ -108,13 +108,13 @@ mod tests {
             let manifest =
                 parse("{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: hello}, spec: {}}");
             let extra = Extra::read("ingress".into(), &identity, manifest).unwrap();
-            let recorded = Inventory([extra.place()].into());
+            let recorded = Inventory([extra.place.clone()].into());
             let memory = Memory::default();
             Self { memory, identity, wanted: vec![extra], recorded, start: Instant::now() }
         }
 
         fn keep(&self, status: &str, now: Instant) {
-            let live = vec![(self.wanted[0].place(), parse(status))];
+            let live = vec![(self.wanted[0].place.clone(), parse(status))];
             self.memory.keep(&self.identity, &self.wanted, &self.recorded, live, now);
         }
 

@@ -175,7 +175,7 @@ async fn what_was_not_made_for_the_plan_is_neither_taken_over_nor_removed() {
     let failing = refusal(world.pass(&extras, &wanted).await.unwrap());
     assert_eq!(failing.reason, Reason::PermissionDenied);
     assert!(failing.message.contains("`v1/ConfigMap/a`") && failing.again.is_some(), "{failing:?}");
-    world.recorded = Inventory([wanted[0].place()].into());
+    world.recorded = Inventory([wanted[0].place.clone()].into());
     assert_eq!(world.writes_of(&[]).await, 0);
     assert_eq!(world.server.get::<ConfigMap>("team-a", "a"), Some(theirs));
 }

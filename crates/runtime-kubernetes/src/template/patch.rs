@@ -3,10 +3,11 @@
 use std::fmt;
 
 use kube::Resource;
+use object_template::Renderer;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{merge::merge, render::Renderer};
+use super::merge::merge;
 
 /// A change of one kind of object, as `template.values.patches` gives it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -2,6 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+use kube::core::GroupVersionKind;
+
+use crate::shortened;
+
 /// A kind of object, as `apps/v1/StatefulSet` or `v1/Secret`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKind {
@@ -30,6 +34,11 @@ impl ObjectKind {
         self.api_version.rsplit('/').next().unwrap_or_default()
     }
 
+    /// As a client wants it.
+    pub fn gvk(&self) -> GroupVersionKind {
+        GroupVersionKind::gvk(self.group(), self.version(), &self.kind)
+    }
+
     /// Whether its objects hold secrets.
     pub fn is_secret(&self) -> bool {
         self.group().is_empty() && self.kind == "Secret"
@@ -39,10 +48,10 @@ impl ObjectKind {
     fn taboo(&self) -> Option<&'static str> {
         match self.group() {
             "rbac.authorization.k8s.io" | "authorization.k8s.io" | "certificates.k8s.io" => {
-                Some("rights are not given by resource types")
+                Some("rights are not given by templates")
             }
             "apiextensions.k8s.io" | "admissionregistration.k8s.io" | "apiregistration.k8s.io" => {
-                Some("the API is not changed by resource types")
+                Some("the API is not changed by templates")
             }
             "score.dev" => Some("it belongs to the controllers of Score"),
             _ => None,
@@ -123,7 +132,7 @@ impl FromStr for ObjectName {
     }
 }
 
-/// Where an object lies in the namespace of its claim, as `apps/v1/StatefulSet/redis`.
+/// Where an object lies in the namespace of whatever it is made for, as `apps/v1/StatefulSet/redis`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Its kind.
@@ -151,27 +160,12 @@ impl FromStr for Place {
 }
 
 /// A lowercase RFC 1123 subdomain.
-pub(crate) fn is_dns_name(text: &str) -> bool {
+fn is_dns_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let part = |part: &str| {
         !part.is_empty() && part.bytes().all(inner) && !part.starts_with('-') && !part.ends_with('-')
     };
     text.len() <= 253 && text.split('.').all(part)
-}
-
-/// What a message can show of a text of any length and content.
-pub(crate) fn shortened(text: &str) -> String {
-    shortened_to(60, text)
-}
-
-/// At most `longest` characters of a text of any length and content, as a message can show them.
-pub fn shortened_to(longest: usize, text: &str) -> String {
-    let plain = text.chars().map(|c| if c.is_control() || c == '`' { '?' } else { c });
-    let mut shown: String = plain.clone().take(longest).collect();
-    if plain.count() > longest {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -188,6 +182,7 @@ mod tests {
         let secret: ObjectKind = "v1/Secret".parse().unwrap();
         assert!(secret.is_secret() && secret.group().is_empty());
         assert_eq!(secret.to_string(), "v1/Secret");
+        assert_eq!(secret.gvk(), GroupVersionKind::gvk("", "v1", "Secret"));
         let other: ObjectKind = "example.com/v1/Secret".parse().unwrap();
         assert!(!other.is_secret());
     }
