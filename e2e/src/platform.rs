@@ -16,10 +16,11 @@ use crate::{Context, Result, apply, controllers};
 /// The image of all servers and their clients, as the local cluster has it.
 pub const DATASTORES: &str = "localhost/score/datastores:dev";
 /// The images of the shipped types and of the page for which it stands.
-const REPLACED: [&str; 4] = [
+const REPLACED: [&str; 5] = [
     "docker.io/library/redis:7",
     "docker.io/library/memcached:1.6",
     "docker.io/library/mariadb:11",
+    "docker.io/library/rabbitmq:4",
     "ghcr.io/versity/versitygw:v1.7.0",
 ];
 /// Where the orchestrator looks for its configuration.

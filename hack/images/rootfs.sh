@@ -14,7 +14,7 @@ EXCLUDED=(
 
 case $1 in
   postgres) packages=postgresql-15 user=postgres home=/var/lib/postgresql ;;
-  datastores) packages=redis-server,memcached,mariadb-server-core,mariadb-client-core,curl user=redis home=/data ;;
+  datastores) packages=redis-server,memcached,mariadb-server-core,mariadb-client-core,rabbitmq-server,amqp-tools,curl user=redis home=/data ;;
   *) printf 'error: there is no image %s of Debian packages\n' "$1" >&2 && exit 1 ;;
 esac
 

@@ -13,7 +13,8 @@ use kube::ResourceExt as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
-const SHIPPED: [&str; 10] = [
+const SHIPPED: [&str; 11] = [
+    "amqp",
     "dns",
     "environment",
     "horizontal-pod-autoscaler",
@@ -58,7 +59,7 @@ const SHOP: &str = r#"
     entry: {type: route, params: {host: "${resources.domain.host}", path: /shop, port: web}}
 "#;
 
-/// A Workload of the image with the clients of both.
+/// A Workload of the image with the clients of all three.
 const KEEPER: &str = r#"
   containers:
     main:
@@ -71,10 +72,14 @@ const KEEPER: &str = r#"
         SIGNED: "aws:amz:${resources.files.region}:s3"
         KEY: "${resources.files.access_key_id}"
         SECRET: "${resources.files.secret_key}"
-  resources: {db: {type: mysql}, files: {type: s3}}
+        BROKER: "${resources.queue.uri}"
+  resources: {db: {type: mysql}, files: {type: s3}, queue: {type: amqp}}
 "#;
 const WRITE_ROW: &str = r#"mariadb $DATABASE -e "CREATE TABLE kept (it INT); INSERT INTO kept VALUES (7)""#;
 const READ_ROW: &str = r#"mariadb $DATABASE -BN -e "SELECT it FROM kept""#;
+const WRITE_MESSAGE: &str = r#"amqp-declare-queue --url="$BROKER" --durable --queue=kept &&
+    amqp-publish --url="$BROKER" --persistent --routing-key=kept --body=it"#;
+const READ_MESSAGE: &str = r#"amqp-get --url="$BROKER" --queue=kept"#;
 /// Debian's curl signs, but does not say what S3 wants to hear of the content.
 const CURL: &str =
     r#"curl -sS -H "x-amz-content-sha256: UNSIGNED-PAYLOAD" --aws-sigv4 "$SIGNED" "$BUCKET/a/file""#;
@@ -163,20 +168,20 @@ async fn a_workload_uses_every_shipped_type_and_nothing_of_them_stays_but_what_i
 }
 
 #[tokio::test]
-async fn a_mysql_and_a_bucket_keep_what_a_workload_writes_when_they_restart() -> Result {
+async fn a_mysql_a_bucket_and_a_broker_keep_what_a_workload_writes_when_they_restart() -> Result {
     with_namespace("keeper", async |context: Context| {
         with_shipped(&context, async {
             context.apply(&workload("keeper", &KEEPER.replace("DATASTORES", DATASTORES))).await?;
             context.wait_ready("keeper").await?;
             let curl = |what: &str| format!("{CURL} {what}");
-            for line in [WRITE_ROW, &curl(WRITE_FILE)] {
+            for line in [WRITE_ROW, &curl(WRITE_FILE), WRITE_MESSAGE] {
                 run(&context, line).await?;
             }
-            for server in ["keeper-db-mysql-0", "keeper-files-s3-0"] {
+            for server in ["keeper-db-mysql-0", "keeper-files-s3-0", "keeper-queue-amqp-0"] {
                 context.delete::<Pod>(server).await?;
             }
             // They come back by themselves, and nothing tells the Workload when.
-            for (line, kept) in [(READ_ROW, "7\n"), (&curl(READ_FILE), "it")] {
+            for (line, kept) in [(READ_ROW, "7\n"), (&curl(READ_FILE), "it"), (READ_MESSAGE, "it")] {
                 wait::eventually("what was kept is there again", PATIENCE, async || {
                     Ok(run(&context, line).await.ok().filter(|read| read == kept))
                 })
