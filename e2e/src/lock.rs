@@ -26,8 +26,14 @@ pub async fn exclusive() -> Result<Lock> {
     locked(File::lock).await
 }
 
+/// What tells clusters apart: on another one others may run.
+fn cluster() -> String {
+    let kubeconfig = std::env::var("KUBECONFIG").unwrap_or_default();
+    kubeconfig.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
 async fn locked(lock: fn(&File) -> std::io::Result<()>) -> Result<Lock> {
-    let path = std::env::temp_dir().join("score-e2e.lock");
+    let path = std::env::temp_dir().join(format!("score-e2e{}.lock", cluster()));
     let file = File::options().create(true).append(true).open(&path);
     let file = file.with_context(|| format!("failed to open {}", path.display()))?;
     tokio::task::spawn_blocking(move || lock(&file).map(|()| Lock(file))).await?.context("failed to lock")

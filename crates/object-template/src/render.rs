@@ -5,6 +5,7 @@ use minijinja::{
     syntax::SyntaxConfig,
     value::{Value as Jinja, ValueKind},
 };
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::shortened;
@@ -35,7 +36,7 @@ impl<'a> Renderer<'a> {
 
     /// The same for JSON.
     pub fn of(context: &Value) -> Self {
-        Self::new(Jinja::from_serialize(context))
+        Self::new(Jinja::deserialize(context).unwrap_or_default())
     }
 
     /// For functions, and another way to write values into texts.

@@ -223,11 +223,7 @@ pub async fn run(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) {
     });
     let inner = Controller::for_stream(workloads, caches.workloads.store())
         .watches_stream(plans, move |plan: WorkloadPlan| {
-            neighbours::of_roll_out(
-                &of_plans,
-                &plan.namespace().unwrap_or_default(),
-                &plan.spec.workload_ref,
-            )
+            neighbours::of_roll_out(&of_plans, &plan.namespace().unwrap_or_default(), &plan.spec.workload_ref)
         })
         .watches_stream(exposures, move |exposure: WorkloadExposure| {
             let namespace = exposure.namespace().unwrap_or_default();

@@ -33,9 +33,7 @@ use controller_kit::Cache;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt as _};
-use provisioner_kit::{
-    Answer, Claim, Finalizer, Leftovers, Marks, Pass, PassError, Secrets, Stop,
-};
+use provisioner_kit::{Answer, Claim, Finalizer, Leftovers, Marks, Pass, PassError, Secrets, Stop};
 
 use self::{
     connect::{Server, Servers},

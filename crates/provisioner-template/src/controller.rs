@@ -7,9 +7,7 @@ use api_types::ResourceClaim;
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit};
 use kube::{Client, core::DynamicObject, runtime::watcher};
-use provisioner_kit::{
-    Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, Sightings,
-};
+use provisioner_kit::{Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, Sightings};
 use resource_template::{Live, ObjectKind, Origin, Scope, visible};
 
 use crate::{

@@ -14,7 +14,6 @@ use crate::{
     manifests::{self, ManifestTemplate, Misfit, Rendered},
     outputs::OutputSource,
     readiness::{Condition, Readiness, readiness},
-    render,
     scope::Scope,
 };
 
@@ -210,7 +209,11 @@ fn reads(reads: BTreeMap<String, Read>, problems: &mut Vec<Problem>) -> BTreeMap
             !refused
         });
         keep(valid_id(&id), &path, problems);
-        keep(object_template::check(&Value::String(read.name.clone())), format_args!("{path}.name"), problems);
+        keep(
+            object_template::check(&Value::String(read.name.clone())),
+            format_args!("{path}.name"),
+            problems,
+        );
         valid.extend(kind.map(|kind| (id, ReadTemplate { kind, name: read.name })));
     }
     valid

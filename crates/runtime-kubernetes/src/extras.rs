@@ -145,7 +145,7 @@ impl Extras {
                 Err(health) => return Ok(Survey::Stop(health)),
             }
         }
-        let mut places: BTreeSet<_> = wanted.iter().map(Extra::place).collect();
+        let mut places: BTreeSet<_> = wanted.iter().map(|extra| extra.place.clone()).collect();
         let stale: Vec<_> = recorded.0.difference(&places).cloned().collect();
         for place in stale {
             if let Pruned::Withheld = self.prune(identity, &place).await? {

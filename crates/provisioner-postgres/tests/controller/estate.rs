@@ -7,9 +7,7 @@ use controller_kit::{Cache, testing::TestApiServer};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::ResourceExt as _;
 use provisioner_kit::{ClaimLoop, ClaimLoopError};
-use provisioner_postgres::{
-    Caches, Defaults, Error, Limits, NAME, Parts, PostgresLogin, Provisioner, Retry,
-};
+use provisioner_postgres::{Caches, Defaults, Error, Limits, NAME, Parts, PostgresLogin, Provisioner, Retry};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Config, NoTls};
 

@@ -3,7 +3,9 @@
 use api_types::ResourceClaim;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
-use provisioner_kit::{ANNOTATION_CLAIM_UID, Answer, Claim, Marks, Parting, Pass, PassError, Retry, Stop, Written, guarded};
+use provisioner_kit::{
+    ANNOTATION_CLAIM_UID, Answer, Claim, Marks, Parting, Pass, PassError, Retry, Stop, Written, guarded,
+};
 use resource_template::{Request, Step, generated_name};
 
 use super::{

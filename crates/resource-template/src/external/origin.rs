@@ -5,8 +5,6 @@ use std::{fmt, str::FromStr};
 use object_template::{has_template, shortened};
 use url::{Origin as UrlOrigin, Url};
 
-
-
 /// Scheme, host and port, as `https://api.example.com` or `http://127.0.0.1:8080`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(String);

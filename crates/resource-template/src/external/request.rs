@@ -153,7 +153,11 @@ impl RequestTemplate {
             let place = format_args!("{path}.{field}.{key}");
             keep(object_template::check(&Value::String(text.clone())), place, problems);
         }
-        keep(object_template::check(&Value::String(document.path.clone())), format_args!("{path}.path"), problems);
+        keep(
+            object_template::check(&Value::String(document.path.clone())),
+            format_args!("{path}.path"),
+            problems,
+        );
         keep(plain_path(&document.path), format_args!("{path}.path"), problems);
         if let Some(body) = &document.body {
             keep(object_template::check(body), format_args!("{path}.body"), problems);
@@ -252,7 +256,11 @@ pub(crate) fn common_headers(
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, String> {
     for (name, template) in &given {
-        keep(object_template::check(&Value::String(template.clone())), format_args!("{path}.{name}"), problems);
+        keep(
+            object_template::check(&Value::String(template.clone())),
+            format_args!("{path}.{name}"),
+            problems,
+        );
     }
     headers(given, path, problems)
 }

@@ -82,17 +82,15 @@ fn check_places(resources: &Resources) -> Result<(), Misfit> {
     let services: Vec<_> = services.filter_map(|service| service.metadata.name.as_deref()).collect();
     let mut taken = BTreeSet::new();
     for extra in &resources.extras {
-        let place = extra.place.clone();
-        let own = match (place.kind.group(), place.kind.kind.as_str()) {
-            ("apps", "Deployment" | "StatefulSet") | ("batch", "Job" | "CronJob") => {
-                name == Some(&place.name)
-            }
-            ("autoscaling", "HorizontalPodAutoscaler") => name == Some(&place.name),
-            ("", "Service") => services.contains(&place.name.as_str()),
+        let place = &extra.place;
+        let (kind, called) = (&place.kind, place.name.as_str());
+        let own = match (kind.group(), kind.kind()) {
+            ("apps", "Deployment" | "StatefulSet") | ("batch", "Job" | "CronJob") => name == Some(called),
+            ("autoscaling", "HorizontalPodAutoscaler") => name == Some(called),
+            ("", "Service") => services.contains(&called),
             _ => false,
         };
-        if own || !taken.insert((place.kind.group().to_owned(), place.kind.kind.clone(), place.name.clone()))
-        {
+        if own || !taken.insert((kind.group(), kind.kind(), called)) {
             return Err(Misfit::new(&extra.part, format!("{place} is made already")));
         }
     }
