@@ -4,9 +4,11 @@
 #   hack/images/binaries.sh NAME…
 #
 # BUILD_PROFILE=dev makes them of what the unit tests are made of, so that after those hardly
-# anything is left to compile, with overflow checks and debug assertions.
+# anything is left to compile, with overflow checks and debug assertions. With BINARIES_DIR
+# nothing is built: somebody has, and put them there.
 set -euo pipefail
 
+[ -z "${BINARIES_DIR:-}" ] || exit 0
 IMAGES_SRC=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=hack/lib/common.sh
 source "$IMAGES_SRC/../lib/common.sh"
@@ -19,7 +21,7 @@ require_command cargo "install Rust with rustup (https://rustup.rs)"
 build_static
 cd "$IMAGES_SRC/../.."
 case $BUILD_PROFILE in
-  # With the tests, so that dependencies have the features that they have there.
-  dev) exec cargo build --locked --workspace --bins --tests ;;
+  # With a test, so that dependencies have the features that they have there.
+  dev) exec cargo build --locked --workspace --bins --test together ;;
   *) exec cargo build --locked --profile "$BUILD_PROFILE" "${@/#/--bin=}" ;;
 esac

@@ -12,11 +12,14 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 # shellcheck source=hack/lib/common.sh
 source hack/lib/common.sh
 
-# run TESTS AT_ONCE NAME…: of the whole workspace, so that what the unit tests have compiled
-# is used again. A trace of the test's own calls would hide what the test says.
+# run TESTS AT_ONCE NAME…: those of E2E_PROGRAMS if somebody has put them there, else of the
+# whole workspace, so that what the unit tests have compiled is used again. A trace of the
+# test's own calls would hide what the test says.
 run() {
-  RUST_BACKTRACE=0 hack/test/on-cluster.sh cargo test --locked --workspace --test "$1" -- \
-    --test-threads "$2" "${@:3}"
+  local program=${E2E_PROGRAMS:+$E2E_PROGRAMS/$1} command
+  command=(cargo test --locked --workspace --test "$1" --)
+  [ -z "$program" ] || command=("$program")
+  RUST_BACKTRACE=0 hack/test/on-cluster.sh "${command[@]}" --test-threads "$2" "${@:3}"
 }
 
 suites=(together alone)

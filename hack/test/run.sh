@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs all tests, or the named groups, and counts the steps.
 #
-#   hack/test/run.sh              the groups of tests: unit and cluster
+#   hack/test/run.sh              all tests: the groups unit and cluster, one beside the other
 #   hack/test/run.sh lint unit    these groups; lint reads and runs nothing
 #
 # A new check is one more `step` line in the group it belongs to.
@@ -19,9 +19,13 @@ export PATH=$SCORE_CACHE_DIR/bin:$PATH
 # The images are made of what the unit tests have compiled: nothing is compiled twice, and
 # the controllers run with overflow checks and debug assertions.
 export BUILD_PROFILE=dev
+# What would help the next compilation costs this one time.
+export CARGO_INCREMENTAL=0
 IMAGES_SRC=hack/images
 # shellcheck source=hack/images/lib.sh
 source hack/images/lib.sh
+export E2E_PROGRAMS=$TARGET_DIR/e2e
+DEMO_TOOLS=(kubernetes etcd coredns helm)
 # A cluster of its own: the one of `make demo`, if it is up, is left alone.
 export CLUSTER_NAME=score-test CLUSTER_API_PORT=7443
 
@@ -36,53 +40,45 @@ group_lint() {
 
 group_unit() {
   build_static
-  # Minutes the first time: beside what cargo does.
-  begin "registry" hack/tools/install.sh registry
-  [[ " $REQUESTED " != *" cluster "* ]] || begin_for_cluster
-  step "unit tests are built" cargo test --locked --workspace --no-run
-  finish "registry"
-  after "registry" step "unit tests" cargo test --locked --workspace
-}
-
-# What takes minutes the first time, and is mostly waited for.
-begin_for_cluster() {
-  begin "tools" hack/tools/install.sh
-  begin "images of Debian packages" hack/images/build.sh postgres datastores
+  step "unit tests" hack/test/unit.sh
 }
 
 # Everything that runs containers. The demo is a test of itself, and installs what the
 # end-to-end tests look at.
 group_cluster() {
   build_static
-  [ -v 'BACKGROUND[tools]' ] || begin_for_cluster
+  begin "tools" hack/tools/install.sh "${DEMO_TOOLS[@]}"
+  begin "images of Debian packages" hack/images/build.sh postgres
+  step "programs are built" hack/test/programs.sh
+  # From here on nobody asks cargo for them, who may have other work.
+  export BINARIES_DIR
   finish "tools"
   finish "images of Debian packages"
-  step "demo" make demo
+  begin "more tools and images" hack/test/more-tools.sh
+  after "programs are built" step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
-  after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
+  finish "more tools and images"
+  # What comes now mostly waits, so what is left to compile is compiled beside it.
+  [ "$1" = alone ] || begin "unit tests" hack/test/unit.sh
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
-  # It makes a cluster of its own, and what follows mostly waits.
-  begin "local cluster" hack/cluster/test.sh
+  begin "local cluster" hack/cluster/test.sh # it makes a cluster of its own
+  begin "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
+  finish "charts, judged by the API server"
   finish "local cluster"
+  [ "$1" = alone ] || finish "unit tests"
   step "demo-down" make demo-down
-}
-
-tests() {
-  echo unit cluster
 }
 
 main() {
   local group
   mkdir -p "$LOG_DIR"
   trap stop_background EXIT
-  # shellcheck disable=SC2046 # one word per group
-  [ $# -gt 0 ] || set -- $(tests)
-  REQUESTED=$*
   step "Debian packages and toolchains" hack/deps.sh tests
+  [ $# -gt 0 ] || group_cluster with-unit
   for group; do
-    declare -F "group_$group" >/dev/null || die "there is no group '$group'; known: lint $(tests)"
-    "group_$group"
+    declare -F "group_$group" >/dev/null || die "there is no group '$group'; known: lint unit cluster"
+    "group_$group" alone
   done
   summary
 }

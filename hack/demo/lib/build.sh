@@ -36,7 +36,7 @@ check_build_machine() {
 
 install_tools() {
   case $CLUSTER in
-    local) hack/tools/install.sh coredns etcd helm kubernetes kwok ;;
+    local) hack/tools/install.sh coredns etcd helm kubernetes ;;
     current) hack/tools/install.sh helm ;;
   esac
 }
