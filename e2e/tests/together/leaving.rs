@@ -1,12 +1,16 @@
 //! What deletions leave of databases that are nobody else's: what the page says for each policy.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use api_types::{ConditionType, Reason, Workload};
 use e2e::busybox::workload;
 use e2e::platform::offered;
 use e2e::wait::{PATIENCE, eventually};
 use e2e::{Context, Result, with_namespace};
+
+/// For six databases that start at once on a small machine.
+const LONG: Duration = Duration::from_secs(300);
 
 const POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
 /// What becomes of the Workload with the database.
@@ -77,7 +81,7 @@ async fn of_a_database_of_its_own_is_left_what_the_policy_says_and_only_retained
                 context.apply(&with_database(&context, policy, cause)).await?;
             }
             for (policy, cause) in cases() {
-                context.wait_ready(&name(policy, cause)).await?;
+                context.wait_ready_within(&name(policy, cause), LONG).await?;
             }
             for policy in POLICIES {
                 context.delete::<Workload>(&name(policy, "deleted")).await?;

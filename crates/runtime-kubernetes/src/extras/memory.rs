@@ -17,6 +17,9 @@ use crate::{
 /// looked at at once.
 const CALM: Duration = Duration::from_secs(300);
 
+/// The same if one of them is a way in from outside that is open: users are told that it leads to the Workload.
+const LEADING: Duration = Duration::from_secs(30);
+
 /// The same at first while a way in from outside is not open yet; twice as long each time, since it may never be.
 const EAGER: Duration = Duration::from_secs(5);
 
@@ -68,13 +71,15 @@ impl Memory {
             entries.remove(&identity.uid);
             return;
         }
-        let shut = live.iter().any(|(place, object)| is_route(&place.kind) && !open(object));
+        let routes = || live.iter().filter(|(place, _)| is_route(&place.kind));
+        let shut = routes().any(|(_, object)| !open(object));
+        let calm = if routes().next().is_some() { LEADING } else { CALM };
         let before = entries.get(&identity.uid).filter(|entry| entry.wanted == wanted);
         let waiting = shut.then(|| match before.and_then(|entry| entry.waiting) {
             Some(waited) => CALM.min(waited * 2),
             None => EAGER,
         });
-        let until = now + waiting.unwrap_or(CALM).mul_f64(rand::random_range(1.0..2.0));
+        let until = now + waiting.unwrap_or(calm).mul_f64(rand::random_range(1.0..2.0));
         let entry = Entry { wanted: wanted.to_vec(), recorded: recorded.clone(), live, until, waiting };
         entries.insert(identity.uid.clone(), entry);
     }
@@ -130,6 +135,11 @@ mod tests {
         let world = World::new();
         assert!(!world.knows(world.start));
         world.keep(OPEN, world.start);
+        assert!(world.knows(world.start + LEADING / 2));
+        assert!(!world.knows(world.start + 2 * LEADING));
+        let mut world = World::new();
+        world.wanted[0].place = "v1/ConfigMap/hello".parse().unwrap();
+        world.keep("{}", world.start);
         assert!(world.knows(world.start + CALM / 2));
         assert!(!world.knows(world.start + 2 * CALM));
     }
