@@ -134,7 +134,8 @@ async fn put_together(context: &Context, offers: &BTreeMap<String, Offer>) -> Re
     if offers.is_empty() {
         return Ok(configs(context).delete(CONFIG, &DeleteParams::default()).await.map(drop)?);
     }
-    let profiles: String = offers.values().map(|offer| offer.profiles.as_str()).collect();
+    let profiles: BTreeSet<_> = offers.values().map(|offer| offer.profiles.as_str()).collect();
+    let profiles: String = profiles.into_iter().collect();
     let types: BTreeSet<_> = offers.values().flat_map(|offer| &offer.provisioners).cloned().collect();
     let types: Vec<_> = types.into_iter().collect();
     configure(context, "1.0.0", &offering_with(&profiles, &types)).await.map(drop)

@@ -26,7 +26,7 @@ fn types(context: &Context) -> Vec<String> {
         let class = class(context, policy);
         format!(
             "- {{type: postgres, provisioner: provisioner-postgres, deprovisionPolicy: {policy}, selector: {{class: \
-             {class}}}, classes: [{{name: {class}}}]}}\n"
+             {class}}}, classes: [{{name: {class}, parameters: {{storage: 64Mi}}}}]}}\n"
         )
     };
     POLICIES.iter().map(class).collect()
