@@ -1,7 +1,7 @@
 //! Step 1, for sets that are to be planned: what external planners say. See `docs/adr/0019-external-planners.md`.
 //!
 //! They are the Services with a planner's label, in the namespaces that are trusted; all are asked at once, each for as
-//! long as the deadline allows. What they answer is believed nothing: `build` judges it. Nobody is asked the same twice
+//! long as the deadline allows. Nothing that they answer is believed: `build` judges it. Nobody is asked the same twice
 //! while nothing has changed, and who did not answer in time is left alone for a while.
 
 mod call;
@@ -24,8 +24,8 @@ use planner_api::SchedulePlanRequest;
 use pod_planner::{NodeName, Uid};
 use tokio::{sync::OnceCell, task::spawn_blocking, time::timeout};
 
-pub use self::target::{Target, targets};
-use self::{call::call, memory::Memory, question::Question};
+pub use self::target::Target;
+use self::{call::call, memory::Memory, question::Question, target::targets};
 use crate::{args::AskArgs, caches::Caches, dereference::World, metrics::Metrics, validate::PodSet};
 
 /// What the external planners of a set say.
@@ -105,7 +105,7 @@ impl Planners {
     }
 
     /// What the planners of `set` say of the members that are held. None if there is nothing to ask.
-    pub async fn consult(
+    pub(crate) async fn consult(
         &self,
         caches: &Caches,
         metrics: &Metrics,

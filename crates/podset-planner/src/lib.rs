@@ -35,7 +35,7 @@ use controller_kit::Definition;
 
 pub use args::{Args, AskArgs, Command, ManagerArgs, PlannerArgs};
 pub use caches::{Caches, Stores};
-pub use consult::{Answer, Consulted, Planners, Route, Target, targets};
+pub use consult::{Planners, Route, Target};
 pub use controller::{Error, Planner, start, start_with};
 pub use metrics::Metrics;
 pub use sweep::sweep;

@@ -1,7 +1,7 @@
 //! `podset-planner planner`: answers by gRPC where a set would go, with the controller's own plan on what it sees itself.
 //! It writes nothing. The controller does not ask it: the answer would be what it knows already.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use controller_kit::{Definition, Kit, Shutdown};
 use futures::{StreamExt as _, future::ready};
@@ -31,6 +31,11 @@ pub const NAME: &str = "podset-planner";
 /// What the kit needs to know of it.
 pub const DEFINITION: Definition = Definition { name: NAME, ..crate::DEFINITION };
 
+/// How long a question waits for its turn and its plan.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many questions may be under way in one connection.
+const STREAMS: u32 = 64;
+
 /// Answers at `address` until the process stops.
 pub async fn start(kit: Kit, address: SocketAddr) {
     match TcpListener::bind(address).await {
@@ -56,10 +61,11 @@ pub async fn serve(kit: Kit, listener: TcpListener) {
             return;
         }
     };
-    let server = Server::builder().add_service(planner).add_service(v1).add_service(v1alpha);
+    tokio::spawn(keep_current(changes, kit.shutdown.clone()));
+    let mut server = Server::builder().timeout(PATIENCE).max_concurrent_streams(STREAMS);
+    let server = server.add_service(planner).add_service(v1).add_service(v1alpha);
     let served = server.serve_with_incoming_shutdown(TcpIncoming::from(listener), kit.shutdown.clone());
-    let (served, ()) = tokio::join!(served, keep_current(changes, kit.shutdown.clone()));
-    if let Err(error) = served {
+    if let Err(error) = served.await {
         tracing::error!(error = &error as &dyn std::error::Error, "cannot serve any longer");
     }
 }
@@ -82,12 +88,12 @@ async fn poll<K>(changes: Changes<K>, stop: &Shutdown) {
 struct Answering {
     caches: Caches,
     /// One for each plan that is made at once.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Answering {
     fn new(caches: Caches, plans_at_once: u16) -> Self {
-        Self { caches, turns: Semaphore::new(plans_at_once.into()) }
+        Self { caches, turns: Arc::new(Semaphore::new(plans_at_once.into())) }
     }
 }
 
@@ -102,11 +108,13 @@ impl SchedulePlanner for Answering {
             return Err(Status::invalid_argument("give both namespace and podSet"));
         }
         self.caches.ready().await.map_err(|_| Status::unavailable("the planner is stopping"))?;
-        let _turn = self.turns.acquire().await.map_err(|_| Status::unavailable("the planner is stopping"))?;
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| Status::unavailable("the planner is stopping"))?;
         let caches = self.caches.clone();
-        let assignments = spawn_blocking(move || assignments(&caches, request, Timestamp::now())).await;
-        let assignments =
-            assignments.map_err(|_| Status::internal("the plan was not finished: ask again"))?;
+        // The turn goes with the plan, which is made to its end also if nobody waits for it any more.
+        let planned = spawn_blocking(move || (turn, assignments(&caches, request, Timestamp::now()))).await;
+        let (_, assignments) =
+            planned.map_err(|_| Status::internal("the plan was not finished: ask again"))?;
         Ok(Response::new(SchedulePlanResponse { assignments }))
     }
 }

@@ -121,7 +121,9 @@ async fn a_hostile_or_absent_planner_is_named_and_our_own_plan_is_carried_out() 
     ];
     for (manner, words) in table {
         let fake = Fake::new(manner.clone()).await;
-        let world = asking(three_pods(), 1, &[("web", "bad", &fake)]);
+        // Whoever answers at all has the time to.
+        let seconds = if words.contains("did not answer") { 1 } else { 60 };
+        let world = asking(three_pods(), seconds, &[("web", "bad", &fake)]);
         world.pass().await.unwrap();
         assert_eq!(world.released().len(), 3, "{manner:?}");
         world.assert_released_as_planned();
@@ -135,6 +137,26 @@ async fn a_hostile_or_absent_planner_is_named_and_our_own_plan_is_carried_out() 
         world.bind();
         let world = world.again().await;
         assert_eq!(world.condition("Ready"), "True Succeeded", "{manner:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_wavers_and_wherever_the_process_dies_each_pod_is_released_once_and_as_planned() {
+    for writes in 0..=9 {
+        let fake = Fake::new(Manner::Wavers).await;
+        let fakes = [("web", "p", &fake)];
+        let world = asking(three_pods(), 60, &fakes);
+        world.server.fail_after(writes);
+        let _ = world.pass().await;
+        world.assert_released_as_planned();
+        let before = world.released();
+        world.server.heal();
+        let world = asking(world.restart(), 60, &fakes);
+        world.pass().await.unwrap();
+        let after = world.released();
+        assert_eq!(after.len(), 3, "{writes}");
+        assert!(before.iter().all(|(pod, node)| after[pod] == *node), "{writes}: {before:?}, {after:?}");
+        world.assert_released_as_planned();
     }
 }
 

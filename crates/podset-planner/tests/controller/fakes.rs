@@ -28,6 +28,8 @@ use tonic::{
 pub enum Manner {
     /// Answers these nodes by pods.
     Answers(Vec<(&'static str, &'static str)>),
+    /// Answers another node for each pod every time.
+    Wavers,
     /// Answers more than is read.
     IsTooLarge,
     /// Answers that it will not.
@@ -105,10 +107,18 @@ impl SchedulePlanner for Answering {
         &self,
         request: Request<SchedulePlanRequest>,
     ) -> Result<Response<SchedulePlanResponse>, Status> {
-        self.asked.lock().unwrap().push(request.into_inner());
+        let asked = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(request.into_inner());
+            asked.len()
+        };
         let assignments = match &self.manner {
             Manner::Answers(pairs) => {
                 pairs.iter().map(|(pod, node)| ((*pod).to_owned(), (*node).to_owned())).collect()
+            }
+            Manner::Wavers => {
+                let node = |pod| format!("n{}", (pod + asked) % 3 + 1);
+                (0..3).map(|pod| (format!("web-{pod:02}"), node(pod))).collect()
             }
             Manner::IsTooLarge => (0..50_000)
                 .map(|number| (format!("web-{number:02}"), "n".repeat(100)))
