@@ -43,19 +43,19 @@ package_renders_the_same() {
     <(helm template "score-$1" "${archive[0]}" --namespace "$NAMESPACE" --values "$full")
 }
 
-# one_deployment_where CHART VALUES WHAT-HOLDS: the chart has one Deployment, and WHAT-HOLDS (jq) is
-# true of its pod's specification.
-one_deployment_where() {
+# deployments_where CHART VALUES WHAT-HOLDS: the chart has a Deployment or more, and WHAT-HOLDS (jq) is
+# true of the specification of their pods.
+deployments_where() {
   local verdict
   verdict=$(rendered_json "$1" "$2" | jq --raw-output "
-    select(.kind == \"Deployment\") | .spec.template.spec | if ($3) then \"holds\" else . end")
+    select(.kind == \"Deployment\") | .spec.template.spec | if ($3) then \"holds\" else . end" | sort --unique)
   [ "$verdict" = holds ] || { echo "$verdict"; return 1; }
 }
 
 # What the namespace's label enforces, checked without a cluster:
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 pods_are_restricted() {
-  one_deployment_where "$@" '
+  deployments_where "$@" '
     .securityContext.runAsNonRoot
     and .securityContext.runAsUser == 65532
     and .securityContext.seccompProfile.type == "RuntimeDefault"
@@ -68,7 +68,7 @@ pods_are_restricted() {
 }
 
 pods_are_operable() {
-  one_deployment_where "$@" '
+  deployments_where "$@" '
     [.containers[]
       | .livenessProbe.httpGet.path == "/live"
         and .readinessProbe.httpGet.path == "/ready"
@@ -177,6 +177,22 @@ secrets_are_for_provisioners() {
       *) echo "$chart may do this with Secrets: $verbs"; return 1 ;;
     esac
   done
+}
+
+# The planner that answers whoever asks it holds no right to write.
+answering_planner_only_reads() {
+  rendered_json podset-planner | jq --slurp --exit-status '
+    [.[] | select(.kind == "ClusterRole" and .metadata.name == "podset-planner") | .rules[].verbs[]]
+    | length > 0 and all(IN("list", "watch"))' >/dev/null
+}
+
+# trusted_namespaces VALUES EXPECTED: Services are read in these namespaces, and in no others.
+trusted_namespaces() {
+  local trusted
+  trusted=$(rendered_json podset-planner "$1" | jq --slurp --raw-output '
+    map(select(any(.rules[]?; .resources | index("services")))) | sort_by(.metadata.namespace)
+    | map("\(.kind) in \(.metadata.namespace)") | join(", ")')
+  [ "$trusted" = "$2" ] || { echo "$trusted"; return 1; }
 }
 
 two_configurations_are_refused() {

@@ -58,6 +58,11 @@ main() {
     test_controller "$chart"
   done
   check "only provisioners may touch Secrets" secrets_are_for_provisioners
+  check "podset-planner: the planner that answers others only reads" answering_planner_only_reads
+  check "podset-planner: planners are looked for in the namespace of the release" \
+    trusted_namespaces "$CHARTS/podset-planner/ci/default-values.yaml" "Role in $NAMESPACE"
+  check "podset-planner: planners are looked for where the values say, and nowhere else" \
+    trusted_namespaces "$CHARTS/podset-planner/ci/full-values.yaml" "Role in default, Role in kube-system"
   check "orchestrator: a configuration in two places is refused" two_configurations_are_refused
   check "templates are granted neither secrets of the runtime nor rights" dangerous_kinds_are_refused
   if [ -n "${TEST_KUBECONFIG:-}" ]; then

@@ -26,11 +26,11 @@ spec:
 
 {{- /*
 With a lease, old and new may overlap: only the holder of the lease works. Without one they
-may not, or two processes would write at once.
+may not, or two processes would write at once. What has no such value writes nothing.
 */}}
 {{- define "controller.strategy" -}}
 strategy:
-  {{- if .Values.leaderElection }}
+  {{- if or .Values.leaderElection (not (hasKey .Values "leaderElection")) }}
   type: RollingUpdate
   {{- else }}
   type: Recreate
@@ -87,7 +87,9 @@ args:
   {{- with .Values.otlp.endpoint }}
   - --otlp-endpoint={{ . }}
   {{- end }}
+  {{- if hasKey .Values "leaderElection" }}
   - --leader-election={{ .Values.leaderElection }}
+  {{- end }}
   - --concurrency={{ .Values.concurrency }}
   {{- with include (printf "%s.args" .Chart.Name) . }}
   {{- . | nindent 2 }}
@@ -108,6 +110,9 @@ env:
 ports:
   - name: metrics
     containerPort: 8080
+  {{- with include "controller.ports" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
 livenessProbe:
   httpGet:
     path: /live
@@ -134,9 +139,11 @@ securityContext:
 {{- end }}
 
 {{- /*
-A controller that mounts something defines these two in its own chart: of two templates of one
-name Helm takes that of the chart which is nearer to the top.
+A controller that mounts something, or listens to more, defines these in its own chart: of two
+templates of one name Helm takes that of the chart which is nearer to the top.
 */}}
+{{- define "controller.ports" -}}{{- end }}
+
 {{- define "controller.volumes" -}}{{- end }}
 
 {{- define "controller.volumeMounts" -}}{{- end }}

@@ -155,6 +155,8 @@ pub struct Judgement {
     pub problems: Vec<Problem>,
     /// Members without a node: neither bound nor assigned. That alone is no problem.
     pub missing: Vec<PodRef>,
+    /// The assigned members that are not bound and fit, in an order in which the scheduler accepts one after the other.
+    pub order: Vec<PodRef>,
     /// How good it is, as far as it is right.
     pub score: Score,
 }

@@ -1,12 +1,12 @@
 //! What is there: nodes, and the pods that take room on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexSet;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 
 use crate::{
-    Cause, Uid, Volumes,
+    Cause, NodeName, Uid, Volumes,
     labels::Labels,
     needs::Place,
     ports::{self, HostPort},
@@ -44,6 +44,8 @@ pub(crate) struct NodeFacts {
     cordoned: Option<Taint>,
     /// The taint that stands for not being ready, likewise.
     unready: Option<Taint>,
+    /// It is there, but not to be used: see [`Cluster::only`].
+    closed: bool,
 }
 
 /// A pod that takes room on a node.
@@ -99,6 +101,15 @@ impl Cluster {
         cluster
     }
 
+    /// The same, with nothing placed elsewhere than on `nodes`. What is on the others counts as before.
+    #[must_use]
+    pub fn only(mut self, nodes: &BTreeSet<NodeName>) -> Self {
+        for node in &mut self.nodes {
+            node.closed = !nodes.contains(&node.name);
+        }
+        self
+    }
+
     /// The number of the node of this name.
     pub(crate) fn node(&self, name: &str) -> Option<usize> {
         self.nodes.binary_search_by(|node| node.name.as_str().cmp(name)).ok()
@@ -129,6 +140,7 @@ impl NodeFacts {
                 .unwrap_or_default(),
             cordoned: cordoned.then(|| Taint::no_schedule("node.kubernetes.io/unschedulable")),
             unready: unready.map(Taint::no_schedule),
+            closed: false,
         }
     }
 
@@ -138,6 +150,9 @@ impl NodeFacts {
             taint.as_ref().is_some_and(|taint| !taints::tolerated(&place.tolerations, taint))
         };
         let Some(volumes) = &place.volumes else { return Some(Cause::MissingVolume) };
+        if self.closed {
+            return Some(Cause::NotOffered);
+        }
         if shut(&self.cordoned) {
             return Some(Cause::Cordoned);
         }

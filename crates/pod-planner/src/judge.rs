@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
 use k8s_openapi::api::core::v1::Pod;
@@ -65,10 +65,17 @@ pub fn judge(
             },
         }
     }
+    let mut pods = BTreeMap::<_, VecDeque<_>>::new();
+    for Wanted { pod, slot } in &wanted {
+        pods.entry((slot.class, slot.node)).or_default().push_back((*pod).clone());
+    }
     let mut trial = Trial { problem: &problem, state: problem.base.clone(), slots: Vec::new() };
     trial.run(wanted, &mut problems);
     let score = score(&problem, &trial.state, &trial.slots, strategy, bound);
-    Judgement { problems, missing, score }
+    // Pods of one class on one node can stand in for each other, so it does not matter which of them is which.
+    let next = |slot: &Slot| pods.get_mut(&(slot.class, slot.node))?.pop_front();
+    let order = trial.slots.iter().filter_map(next).collect();
+    Judgement { problems, missing, order, score }
 }
 
 /// A member where it is assigned.

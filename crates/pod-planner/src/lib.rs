@@ -15,6 +15,7 @@ mod answer;
 mod builder;
 mod class;
 mod cluster;
+mod eligible;
 mod judge;
 mod labels;
 mod needs;
@@ -38,6 +39,7 @@ pub use answer::{
     Unplaced,
 };
 pub use cluster::Cluster;
+pub use eligible::eligible;
 pub use judge::judge;
 pub use plan::plan;
 pub use reason::{Cause, Reason, Unmodelled};

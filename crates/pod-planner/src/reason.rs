@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, fmt};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Cause {
+    /// The node is not among those that may be used: see [`Cluster::only`](crate::Cluster::only).
+    NotOffered,
     /// The node is cordoned, and the pod does not tolerate that.
     Cordoned,
     /// The node says that it is not ready, or has not been heard of for long.
@@ -39,6 +41,7 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotOffered => f.write_str("not among those that may be used"),
             Self::Cordoned => f.write_str("cordoned"),
             Self::NotReady => f.write_str("not ready"),
             Self::Taint(key) => write!(f, "with taint {key} not tolerated"),

@@ -1,7 +1,9 @@
 //! The flags of the binary.
 
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
 use clap::{Parser, Subcommand};
-use controller_kit::KitArgs;
+use controller_kit::{ControlArgs, KitArgs, LeaseArgs, LogArgs, ServerArgs};
 
 use crate::verify::VerifyArgs;
 
@@ -19,6 +21,8 @@ pub struct Args {
 pub enum Command {
     /// Runs the controller.
     Manager(ManagerArgs),
+    /// Answers by gRPC where a set would go, with the controller's own plan. Changes nothing.
+    Planner(PlannerArgs),
     /// Compares plans with where pods run. Exits with 1 if they differ.
     Verify(VerifyArgs),
 }
@@ -29,6 +33,76 @@ pub struct ManagerArgs {
     /// What every controller takes.
     #[command(flatten)]
     pub kit: KitArgs,
+    /// Which external planners are asked.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// Which external planners are asked, and how.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "External planners")]
+pub struct AskArgs {
+    /// Namespaces whose Services may plan sets: whoever may label a Service there decides where pods go. [default: the
+    /// namespace of this process]
+    #[arg(long, env = "SCORE_PLANNER_NAMESPACES", value_name = "NAMESPACE,…", value_delimiter = ',')]
+    pub planner_namespaces: Vec<String>,
+    /// How long each may take, in seconds.
+    #[arg(long, env = "SCORE_PLANNER_DEADLINE_SECONDS", value_name = "SECONDS", default_value_t = 15,
+          value_parser = clap::value_parser!(u16).range(1..=300))]
+    pub planner_deadline_seconds: u16,
+    /// The domain of the cluster's DNS, by which they are found.
+    #[arg(long, env = "SCORE_CLUSTER_DOMAIN", value_name = "DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
+}
+
+impl Default for AskArgs {
+    fn default() -> Self {
+        Self {
+            planner_namespaces: Vec::new(),
+            planner_deadline_seconds: 15,
+            cluster_domain: "cluster.local".to_owned(),
+        }
+    }
+}
+
+impl AskArgs {
+    /// How long each may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        Duration::from_secs(self.planner_deadline_seconds.into())
+    }
+
+    /// The namespaces that are trusted, for a process in `home`. Charts set empty variables for what is not wanted.
+    pub(crate) fn namespaces(&self, home: &str) -> BTreeSet<String> {
+        let given: BTreeSet<_> =
+            self.planner_namespaces.iter().filter(|namespace| !namespace.is_empty()).cloned().collect();
+        if given.is_empty() { BTreeSet::from([home.to_owned()]) } else { given }
+    }
+}
+
+/// The flags of the planner that answers others.
+#[derive(clap::Args, Clone, Debug)]
+pub struct PlannerArgs {
+    /// Address that answers by gRPC.
+    #[arg(long, env = "SCORE_PLANNER_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:7777")]
+    pub planner_listen: SocketAddr,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// Health and metrics.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// How many plans are made at once; which triggers are read.
+    #[command(flatten)]
+    pub control: ControlArgs,
+}
+
+impl PlannerArgs {
+    /// For the process around it: every replica answers.
+    pub fn kit(self) -> KitArgs {
+        let lease =
+            LeaseArgs { leader_election: false, lease_name: None, lease_namespace: None, identity: None };
+        KitArgs { logs: self.logs, server: self.server, lease, control: self.control }
+    }
 }
 
 #[cfg(test)]
@@ -39,6 +113,37 @@ mod tests {
     fn the_controller_takes_the_flags_of_every_controller() {
         let args = Args::try_parse_from(["podset-planner", "manager", "--concurrency=4"]).unwrap();
         assert!(matches!(args.command, Command::Manager(args) if args.kit.control.concurrency == 4));
+    }
+
+    fn asking(arguments: &[&str]) -> AskArgs {
+        match Args::try_parse_from([&["podset-planner", "manager"], arguments].concat()).unwrap().command {
+            Command::Manager(args) => args.ask,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_namespaces_that_are_trusted_are_those_given_or_our_own() {
+        assert_eq!(asking(&[]).namespaces("home"), ["home".to_owned()].into());
+        assert_eq!(asking(&["--planner-namespaces", ""]).namespaces("home"), ["home".to_owned()].into());
+        let two = asking(&["--planner-namespaces=b,a", "--planner-namespaces=b"]);
+        assert_eq!(two.namespaces("home"), ["a".to_owned(), "b".to_owned()].into());
+    }
+
+    #[test]
+    fn what_is_asked_without_flags_is_what_is_asked_by_default() {
+        let (given, default) = (asking(&[]), AskArgs::default());
+        assert_eq!(default.deadline(), Duration::from_secs(15));
+        assert_eq!((given.deadline(), given.cluster_domain), (default.deadline(), default.cluster_domain));
+    }
+
+    #[test]
+    fn the_planner_that_answers_others_takes_no_lease() {
+        let args =
+            Args::try_parse_from(["podset-planner", "planner", "--planner-listen=127.0.0.1:1"]).unwrap();
+        let Command::Planner(args) = args.command else { panic!("{args:?}") };
+        assert_eq!(args.planner_listen.port(), 1);
+        assert!(!args.kit().lease.leader_election);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Step 4: decides who goes where, and what is to be written for it. Pure.
 
+mod choose;
 mod entries;
 mod object;
 pub mod patch;
@@ -11,10 +12,17 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use pod_planner::{Binding, Cluster, NodeName, Options, Problem, Uid, judge, plan};
+use pod_planner::{Cluster, NodeName, Options, Plan, Problem, Uid, judge, plan};
+use podset_types::SchedulePlan;
 
-use self::entries::{Decision, Entry, entries, known};
-pub use self::object::{Wanted, plan_status};
+pub use self::{
+    choose::External,
+    object::{Wanted, plan_status},
+};
+use self::{
+    choose::{choose, decision},
+    entries::{Decision, Entry, entries, known},
+};
 use crate::{
     dereference::World,
     phase::{Phase, after},
@@ -39,6 +47,8 @@ pub struct Intent {
     pub stranded: Vec<String>,
     /// The members that have no place, by uid: why.
     pub unplaced: BTreeMap<Uid, String>,
+    /// What came of asking external planners; None if nobody was asked.
+    pub external: Option<External>,
     /// When to look again although nothing changes.
     pub wake: Option<Timestamp>,
 }
@@ -65,7 +75,7 @@ pub fn needs_survey(world: &World, set: &PodSet, phase: &Phase) -> bool {
 pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluster>) -> Intent {
     let known = known(world.plan.as_deref(), set);
     let decision = match (phase, cluster) {
-        (Phase::Scheduling, Some(cluster)) => decide(set, cluster, &known),
+        (Phase::Scheduling, Some(cluster)) => decide(world, set, cluster),
         _ => Decision::default(),
     };
     let entries = entries(world, set, phase, &known, &decision);
@@ -89,35 +99,33 @@ pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluste
         recycle: recycle.into_iter().map(|member| member.pod.clone()).collect(),
         stranded: stranded.into_iter().map(|member| member.name.clone()).collect(),
         wake: next_limit(world, set, &entries),
-        plan: object::wanted(world, set, phase, &entries, &decision.unplaced),
+        plan: object::wanted(world, set, phase, &entries, &decision),
         unplaced: decision.unplaced,
+        external: decision.external,
     }
 }
 
-/// Who goes where. Of a gang that is not complete nobody goes anywhere.
-fn decide(set: &PodSet, cluster: &Cluster, known: &BTreeMap<Uid, Entry>) -> Decision {
-    let members: Vec<&Pod> = set.members.iter().map(|member| &*member.pod).collect();
-    let previous = known.iter().map(|(uid, entry)| (uid.clone(), entry.node.clone())).collect();
-    let options = Options { strategy: set.settings.strategy, seed: seed(set), ..Options::default() };
-    let planned = plan(cluster, &members, &previous, &options);
-    let unplaced =
-        planned.unplaced.iter().map(|unplaced| (unplaced.pod.uid.clone(), unplaced.reason.to_string()));
-    let mut decision = Decision { unplaced: unplaced.collect(), ..Decision::default() };
+/// Who goes where: as we would have it, or as an external planner would. Of a gang that is not complete nobody goes
+/// anywhere.
+fn decide(world: &World, set: &PodSet, cluster: &Cluster) -> Decision {
+    let own = proposal(set, cluster, world.plan.as_deref());
+    let decision = match &world.consulted {
+        Some(consulted) => choose(world, set, cluster, own, consulted),
+        None => decision(own, None),
+    };
     let complete = decision.unplaced.is_empty() && set.members.len() >= set.settings.min_members;
     if set.settings.gang.is_some() && !complete {
-        return decision;
-    }
-    for placement in planned.placements {
-        let because = match &placement.binding {
-            Binding::Nominate(what) => {
-                Some(what.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-            }
-            Binding::Bound | Binding::Pin => None,
-        };
-        decision.order.push(placement.pod.uid.clone());
-        decision.places.insert(placement.pod.uid, (placement.node, because));
+        return Decision { unplaced: decision.unplaced, external: decision.external, ..Decision::default() };
     }
     decision
+}
+
+/// Where the members of `set`, whose plan so far is `plan_so_far`, go by our own planner.
+pub fn proposal(set: &PodSet, cluster: &Cluster, plan_so_far: Option<&SchedulePlan>) -> Plan {
+    let members: Vec<&Pod> = set.members.iter().map(|member| &*member.pod).collect();
+    let previous = known(plan_so_far, set).into_iter().map(|(uid, entry)| (uid, entry.node)).collect();
+    let options = Options { strategy: set.settings.strategy, seed: seed(set), ..Options::default() };
+    plan(cluster, &members, &previous, &options)
 }
 
 /// The same for the same set, and another for another, so that not all begin with the same node.

@@ -372,3 +372,6 @@ fn what_holds_no_longer_is_not_released_and_of_a_gang_nothing_is() {
     let case = Case::new(vec![held("a")]);
     assert!(recheck(&case.set(), &case.cluster(), releases(&case)).is_empty());
 }
+
+#[path = "build_choosing_tests.rs"]
+mod choosing;

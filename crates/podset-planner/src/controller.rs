@@ -22,10 +22,12 @@ use tokio::{
 use crate::{
     NAME,
     apply::{self, Outcome, Writer},
+    args::AskArgs,
     build::{Intent, build, needs_survey, recheck},
     caches::{Caches, watch_all},
+    consult::Planners,
     dereference::{World, dereference, survey},
-    events::{Told, tell},
+    events::{Told, tell, tell_of_planners},
     metrics::Metrics,
     phase::{Phase, phase},
     status,
@@ -47,6 +49,7 @@ pub struct Planner {
     metrics: Metrics,
     told: Told,
     pace: Pace,
+    planners: Planners,
     /// Held from planning to reserving: two sets that are planned at once would be given the same room.
     turn: Mutex<()>,
 }
@@ -79,12 +82,19 @@ struct View {
 }
 
 impl Planner {
-    /// A planner that reads `caches`, whoever fills them.
+    /// A planner that reads `caches`, whoever fills them, and asks no others.
     pub fn new(caches: Caches, client: Client, events: Arc<EventRecorder>, metrics: Metrics) -> Self {
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client, applier.clone(), caches.clone(), metrics.clone());
         let (told, pace, turn) = (Told::default(), Pace::default(), Mutex::default());
-        Self { caches, applier, writer, events, metrics, told, pace, turn }
+        let planners = Planners::none();
+        Self { caches, applier, writer, events, metrics, told, pace, planners, turn }
+    }
+
+    /// The same, asking `planners`.
+    #[must_use]
+    pub fn with_planners(self, planners: Planners) -> Self {
+        Self { planners, ..self }
     }
 
     /// One pass for the set of `trigger` at the time `now`. Tells when to look again if nothing changes.
@@ -119,10 +129,15 @@ impl Planner {
         now: Timestamp,
     ) -> Result<Option<(View, Turn<'_>)>, Error> {
         match View::of(&self.caches, trigger, now) {
-            Ok(view) if view.needs_survey() => {
+            Ok(View { world, set, phase }) if needs_survey(&world, &set, &phase) => {
+                // Before its turn: who is slow to answer holds up this set alone.
+                let consulted = self.planners.consult(&self.caches, &self.metrics, &world, &set).await;
                 let turn = self.turn.lock().await;
                 // While this one waited, others may have taken room, and its pods may have changed.
-                Ok(View::of(&self.caches, trigger, now).ok().map(|view| (view, Some(turn))))
+                let view = View::of(&self.caches, trigger, now).ok();
+                Ok(view.map(|View { world, set, phase }| {
+                    (View { world: World { consulted, ..world }, set, phase }, Some(turn))
+                }))
             }
             Ok(view) => Ok(Some((view, None))),
             Err(refusal) => {
@@ -183,6 +198,7 @@ impl Planner {
             return Ok(Some(SOON));
         };
         tell(&self.events, &self.told, &world, &set, &phase, intent).await;
+        tell_of_planners(&self.events, &world.trigger, intent).await;
         self.tell(trigger, &status::compute(&world, &set, &phase, intent)).await
     }
 
@@ -242,8 +258,13 @@ impl Context for Planner {
     }
 }
 
-/// Runs the controller until the process stops.
+/// Runs the controller until the process stops. It asks the external planners of its own namespace.
 pub async fn start(kit: Kit) {
+    start_with(kit, AskArgs::default()).await;
+}
+
+/// Runs the controller until the process stops, asking those external planners that `ask` says.
+pub async fn start_with(kit: Kit, ask: AskArgs) {
     let metrics = match Metrics::register(&kit.registry) {
         Ok(metrics) => metrics,
         Err(error) => {
@@ -256,7 +277,9 @@ pub async fn start(kit: Kit) {
     };
     let (caches, changes) = watch_all(&kit);
     let work = work(&caches, changes);
-    let planner = Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics);
+    let (planners, services) = Planners::watch(&kit, &ask);
+    let planner =
+        Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics).with_planners(planners);
     let inner =
         Controller::for_stream(work.triggers, caches.stores.triggers.store()).reconcile_on(work.concerned);
     let (plans, applier) = (caches.stores.plans.clone(), kit.applier());
@@ -264,5 +287,5 @@ pub async fn start(kit: Kit) {
         let (caches, applier) = (caches.clone(), applier.clone());
         async move { sweep(&caches, &applier, plan).await }
     });
-    tokio::join!(kit.run_controller(planner, inner), sweeping);
+    tokio::join!(kit.run_controller(planner, inner), sweeping, services);
 }

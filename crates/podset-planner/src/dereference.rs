@@ -10,6 +10,7 @@ use podset_types::{SchedulePlan, ScheduleTrigger, plan_name};
 
 use crate::{
     caches::Caches,
+    consult::Consulted,
     pods::{pinned, set_of, takes_room},
 };
 
@@ -26,6 +27,8 @@ pub struct World {
     pub plan: Option<Arc<SchedulePlan>>,
     /// The nodes that pods are pinned to and that are not there.
     pub lost: BTreeSet<String>,
+    /// What the set's external planners said; None if they were not asked.
+    pub consulted: Option<Arc<Consulted>>,
     /// When this was read.
     pub now: Timestamp,
 }
@@ -33,7 +36,15 @@ pub struct World {
 impl World {
     /// A trigger alone.
     pub fn without_set(trigger: Arc<ScheduleTrigger>, now: Timestamp) -> Self {
-        Self { trigger, others: Vec::new(), pods: Vec::new(), plan: None, lost: BTreeSet::new(), now }
+        Self {
+            trigger,
+            others: Vec::new(),
+            pods: Vec::new(),
+            plan: None,
+            lost: BTreeSet::new(),
+            consulted: None,
+            now,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use kube::ResourceExt as _;
 use podset_types::{ConditionType, Reason, ScheduleTrigger};
 
 use crate::{
-    build::Intent,
+    build::{External, Intent},
     dereference::World,
     phase::{Hold, Phase, Why},
     pods::created,
@@ -99,6 +99,28 @@ pub async fn tell(
     let failed = sent.buffer_unordered(PARALLEL).filter_map(async |sent| sent.err());
     if let Some(error) = failed.collect::<Vec<_>>().await.first() {
         tracing::warn!(error = error as &dyn std::error::Error, "cannot tell pods why they wait");
+    }
+}
+
+/// Tells of external planners that are not heeded, on the trigger; once, until there is something else to be said.
+pub async fn tell_of_planners(events: &EventRecorder, trigger: &ScheduleTrigger, intent: &Intent) {
+    let Some(complaint) = intent.external.as_ref().and_then(External::complaint) else { return };
+    let said = trigger
+        .status
+        .as_ref()
+        .and_then(|status| conditions::find(&status.conditions, ConditionType::ExternalPlanners.into()));
+    if said.is_some_and(|said| said.message == complaint) {
+        return;
+    }
+    let event = Event {
+        type_: EventType::Warning,
+        reason: Reason::PlannerRefused.to_string(),
+        action: "Plan".to_owned(),
+        note: Some(complaint),
+        related: None,
+    };
+    if let Err(error) = events.publish(trigger, &event).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell of external planners");
     }
 }
 

@@ -6,22 +6,24 @@
 //! one write. From there on it is the scheduler's.
 //!
 //! A reconcile is of one trigger, and is one pass through these steps, a module each: [`dereference`] reads what is
-//! there, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
+//! there, [`consult`] what external planners say, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
 //! where, [`apply`] reserves, [`build::recheck`] looks whether all of it still holds, `apply` releases, [`status`] finds
 //! what to say, [`update_status`] says it. [`controller`] strings them together. Those that decide are pure.
 //!
-//! [`verify`] is the command line tool that compares plans with what became of them.
+//! [`serve`] is a planner that others may ask. [`verify`] is the command line tool that compares plans with what became of them.
 
 mod apply;
 mod args;
 mod build;
 mod caches;
+mod consult;
 mod controller;
 mod dereference;
 mod events;
 mod metrics;
 mod phase;
 mod pods;
+pub mod serve;
 mod status;
 mod sweep;
 mod triggers;
@@ -31,9 +33,10 @@ pub mod verify;
 
 use controller_kit::Definition;
 
-pub use args::{Args, Command, ManagerArgs};
+pub use args::{Args, AskArgs, Command, ManagerArgs, PlannerArgs};
 pub use caches::{Caches, Stores};
-pub use controller::{Error, Planner, start};
+pub use consult::{Planners, Route, Target};
+pub use controller::{Error, Planner, start, start_with};
 pub use metrics::Metrics;
 pub use sweep::sweep;
 

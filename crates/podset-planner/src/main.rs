@@ -6,12 +6,18 @@ use std::{
 };
 
 use clap::Parser as _;
-use podset_planner::{Args, Command, DEFINITION, start, verify};
+use podset_planner::{Args, Command, DEFINITION, serve, start_with, verify};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
-        Command::Manager(args) => controller_kit::run(DEFINITION, args.kit, start).await?,
+        Command::Manager(args) => {
+            controller_kit::run(DEFINITION, args.kit, |kit| start_with(kit, args.ask)).await?;
+        }
+        Command::Planner(args) => {
+            let address = args.planner_listen;
+            controller_kit::run(serve::DEFINITION, args.kit(), |kit| serve::start(kit, address)).await?;
+        }
         Command::Verify(args) => return Ok(verify::run(&args, &mut stdout(), &mut stderr()).await?),
     }
     Ok(ExitCode::SUCCESS)

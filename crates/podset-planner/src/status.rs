@@ -50,13 +50,14 @@ pub fn compute(world: &World, set: &PodSet, phase: &Phase, intent: &Intent) -> S
     let parts = [planned(set, phase, intent), released(set, phase, intent), scheduled(set)];
     let ready = ready(&parts, &degraded);
     let [planned, released, scheduled] = parts;
-    let said = vec![
+    let mut said = vec![
         (ConditionType::Ready, ready),
         (ConditionType::Planned, planned),
         (ConditionType::Released, released),
         (ConditionType::Scheduled, scheduled),
         (ConditionType::Degraded, degraded),
     ];
+    said.extend(external_planners(world, intent).map(|answers| (ConditionType::ExternalPlanners, answers)));
     let hold = match phase {
         Phase::Held(hold) => Some(hold),
         Phase::Due | Phase::Scheduling => None,
@@ -162,6 +163,23 @@ fn degraded(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
         return Said(Status::True, Reason::Drifted, message);
     }
     no(Reason::Succeeded, "Nothing needs attention.")
+}
+
+/// What came of asking external planners. If nobody was asked this time, it is as it was; where there are none it is not
+/// said. That one is of no use degrades nothing: the set is planned all the same.
+fn external_planners(world: &World, intent: &Intent) -> Option<Said> {
+    let Some(external) = &intent.external else { return said_before(world, ConditionType::ExternalPlanners) };
+    match external.complaint() {
+        _ if external.asked == 0 => None,
+        Some(complaint) => Some(no(Reason::PlannerRefused, complaint)),
+        None => Some(yes("What external planners answered last is right.")),
+    }
+}
+
+fn said_before(world: &World, type_: ConditionType) -> Option<Said> {
+    let known = conditions::find(&world.trigger.status.as_ref()?.conditions, type_.into())?;
+    let status = if known.status == Status::True.as_str() { Status::True } else { Status::False };
+    Some(Said(status, known.reason.parse().ok()?, known.message.clone()))
 }
 
 /// The first thing that is not as it should be.

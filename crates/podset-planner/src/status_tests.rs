@@ -140,3 +140,32 @@ fn saying_the_same_again_changes_nothing() {
     world.now = "2026-01-02T00:00:00Z".parse().unwrap();
     assert_eq!(told(&world, &Intent::default()), status);
 }
+
+fn asked(refused: &[(&str, &str)]) -> Intent {
+    let refused = refused.iter().map(|(planner, why)| ((*planner).to_owned(), (*why).to_owned())).collect();
+    Intent { external: Some(crate::build::External { asked: 1, chosen: None, refused }), ..Intent::default() }
+}
+
+#[test]
+fn an_external_planner_that_is_of_no_use_is_named_and_degrades_nothing() {
+    let world = world(&json!({"state": "Schedule"}), &[bound()]);
+    let status = told(&world, &asked(&[("team/bad", "is down")]));
+    let conditions = conditions_of(&status);
+    assert!(conditions.contains(&"ExternalPlanners False PlannerRefused".to_owned()), "{conditions:?}");
+    assert!(conditions.contains(&"Ready True Succeeded".to_owned()), "{conditions:?}");
+    assert!(message(&status, "ExternalPlanners").contains("team/bad is down"));
+    assert!(
+        conditions_of(&told(&world, &asked(&[]))).contains(&"ExternalPlanners True Succeeded".to_owned())
+    );
+}
+
+#[test]
+fn what_was_said_of_external_planners_stays_until_they_are_asked_again_or_gone() {
+    let mut world = world(&json!({"state": "Schedule"}), &[bound()]);
+    let first = told(&world, &asked(&[("team/bad", "is down")]));
+    let trigger = Arc::make_mut(&mut world.trigger);
+    trigger.status = Some(first.clone());
+    assert_eq!(told(&world, &Intent::default()), first);
+    let gone = Intent { external: Some(crate::build::External::default()), ..Intent::default() };
+    assert!(conditions::find(&told(&world, &gone).conditions, "ExternalPlanners").is_none());
+}

@@ -21,7 +21,10 @@ mod trigger;
 mod vocabulary;
 
 pub use duration::{MalformedDuration, parse_duration};
-pub use names::{GATE, LABEL_POD_SET, LABEL_QUIET_TIME, SCHEDULER, plan_name};
+pub use names::{
+    GATE, LABEL_DEFAULT_PLANNER, LABEL_POD_SET, LABEL_QUIET_TIME, PLANNER_ENABLED, PLANNER_PORT,
+    PLANNER_PORT_NAME, SCHEDULER, plan_name, planner_label,
+};
 pub use plan::{
     Drift, PlanItem, PlannedPod, SchedulePlan, SchedulePlanSpec, SchedulePlanStatus, UnplacedPod,
 };

@@ -8,6 +8,14 @@ pub const LABEL_POD_SET: &str = "planner.ciena.io/pod-set";
 pub const LABEL_QUIET_TIME: &str = "planner.ciena.io/quiet-time";
 /// The scheduling gate that holds a member until it is released.
 pub const GATE: &str = "planner.ciena.io/pod-set";
+/// On a Service whose value is [`PLANNER_ENABLED`]: it plans the sets for which there is no Service in particular.
+pub const LABEL_DEFAULT_PLANNER: &str = "planner.ciena.io/default";
+/// The value of [`LABEL_DEFAULT_PLANNER`] and of [`planner_label`].
+pub const PLANNER_ENABLED: &str = "enabled";
+/// The name of the port of such a Service where plans are asked for by gRPC.
+pub const PLANNER_PORT_NAME: &str = "grpc";
+/// The port, if none has that name.
+pub const PLANNER_PORT: u16 = 7309;
 /// The scheduler that manifests ask for. The admission policy of the chart replaces it by the cluster's own.
 pub const SCHEDULER: &str = "podset-planner-scheduler";
 
@@ -29,6 +37,16 @@ pub fn plan_name(namespace: &str, pod_set: &str) -> String {
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{}", readable(pod_set), hex.get(..DERIVED_DIGITS).unwrap_or(&hex))
     }
+}
+
+/// The label of a Service that plans `pod_set` in particular: `planner.ciena.io/<set>`.
+///
+/// None for the sets `default`, `pod-set` and `quiet-time`: a label of that name says something else. Whatever else can
+/// be the value of a label can be the name of one.
+pub fn planner_label(pod_set: &str) -> Option<String> {
+    let label = format!("planner.ciena.io/{pod_set}");
+    let is_taken = [LABEL_DEFAULT_PLANNER, LABEL_POD_SET, LABEL_QUIET_TIME].contains(&label.as_str());
+    (!is_taken && !pod_set.is_empty()).then_some(label)
 }
 
 /// FNV-1a with 32 bits, as Go's `fnv.New32a`.
@@ -99,6 +117,15 @@ mod tests {
         ] {
             let name = plan_name("team", set);
             assert!(name.len() <= 253 && is_subdomain(&name) && !name.ends_with('-'), "{set}: {name}");
+        }
+    }
+
+    /// D16: a set named like a label of ours made any Service with that label its planner.
+    #[test]
+    fn d16_a_set_that_is_named_like_another_label_has_no_planner_in_particular() {
+        assert_eq!(planner_label("web").as_deref(), Some("planner.ciena.io/web"));
+        for set in ["default", "pod-set", "quiet-time", ""] {
+            assert_eq!(planner_label(set), None, "{set}");
         }
     }
 

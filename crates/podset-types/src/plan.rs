@@ -52,6 +52,10 @@ pub struct SchedulePlanStatus {
     /// When the plan was decided as it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Time>,
+    /// Whose assignment was taken at that time: the external planner's, as `<namespace>/<Service>`. Absent if it was this
+    /// planner's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planner: Option<String>,
     /// The pods that the entries of the plan are about: another pod of the same name is not planned by them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pods: Vec<PlannedPod>,

@@ -10,7 +10,7 @@ const DURATION: &str = r"^(0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+)$";
 
 /// Says whether the pods of a set are held or scheduled: the pods of the same namespace that share its label
 /// `planner.ciena.io/pod-set`. Of several triggers for one set the oldest governs.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "planner.ciena.io",
     version = "v1alpha1",
@@ -136,7 +136,7 @@ pub struct ScheduleTriggerStatus {
     /// How far the members are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<MemberCounts>,
-    /// `Ready`, `Planned`, `Released`, `Scheduled`, `Degraded`, `Conflict`.
+    /// `Ready`, `Planned`, `Released`, `Scheduled`, `Degraded`, `ExternalPlanners`, `Conflict`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

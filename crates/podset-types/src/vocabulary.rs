@@ -17,6 +17,8 @@ pub enum ConditionType {
     Scheduled,
     /// Something needs somebody's attention; the message says what.
     Degraded,
+    /// The answers of all external planners that were asked last are good. Absent if there are none.
+    ExternalPlanners,
     /// Another trigger governs the same pod set, so this one does nothing.
     Conflict,
     /// Of a plan: some member runs on another node than the one planned.
@@ -48,6 +50,8 @@ pub enum Reason {
     Unplaced,
     /// Not every member has a place, so that none is released.
     GangIncomplete,
+    /// An external planner did not answer, or what it answered is of no use.
+    PlannerRefused,
     /// Members are on their way to their nodes.
     Binding,
     /// Members run elsewhere than planned.

@@ -6,6 +6,7 @@ mod checker;
 mod defects;
 mod generate;
 mod judging;
+mod offering;
 mod planning;
 mod predicates;
 mod random;

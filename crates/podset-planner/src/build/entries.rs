@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use pod_planner::{NodeName, Uid};
 use podset_types::SchedulePlan;
 
+use super::External;
 use crate::{
     dereference::World,
     phase::Phase,
@@ -33,6 +34,8 @@ pub(super) struct Decision {
     pub(super) places: BTreeMap<Uid, (NodeName, Option<String>)>,
     /// Why there is no place, by uid.
     pub(super) unplaced: BTreeMap<Uid, String>,
+    /// What came of asking external planners; None if nobody was asked.
+    pub(super) external: Option<External>,
 }
 
 /// What stands in `plan` for the members of `set`.

@@ -12,7 +12,7 @@ use podset_types::{
     SchedulePlanStatus, UnplacedPod,
 };
 
-use super::entries::Entry;
+use super::entries::{Decision, Entry};
 use crate::{dereference::World, phase::Phase, validate::PodSet};
 
 /// A plan that is to be there.
@@ -25,6 +25,10 @@ pub struct Wanted {
     drift: Vec<Drift>,
     /// Whether the plan says something that it did not say before.
     is_new: bool,
+    /// Whether there is a place in it for somebody who is held.
+    is_decision: bool,
+    /// The external planner that decided.
+    planner: Option<String>,
     now: Timestamp,
 }
 
@@ -41,7 +45,7 @@ pub(super) fn wanted(
     set: &PodSet,
     phase: &Phase,
     entries: &BTreeMap<Uid, Entry>,
-    unplaced: &BTreeMap<Uid, String>,
+    decision: &Decision,
 ) -> Option<Wanted> {
     if set.members.is_empty() || (entries.is_empty() && *phase != Phase::Scheduling) {
         return None;
@@ -57,7 +61,7 @@ pub(super) fn wanted(
         released_at: entry.released_at.clone(),
     };
     let item = |(_, entry): &(&Uid, &Entry)| PlanItem { pod: entry.name.clone(), node: entry.node.clone() };
-    let unplaced = unplaced.iter().filter_map(|(uid, reason)| {
+    let unplaced = decision.unplaced.iter().filter_map(|(uid, reason)| {
         Some(UnplacedPod { pod: (*names.get(uid)?).to_owned(), reason: reason.clone() })
     });
     let mut unplaced: Vec<_> = unplaced.collect();
@@ -66,6 +70,8 @@ pub(super) fn wanted(
     let pods: Vec<_> = sorted.iter().map(planned).collect();
     Some(Wanted {
         is_new: is_new(world.plan.as_deref(), &spec, &pods),
+        is_decision: set.held().any(|member| entries.contains_key(&member.uid)),
+        planner: decision.external.as_ref().and_then(|external| external.chosen.clone()),
         plan: SchedulePlan { metadata: metadata(world, set), spec, status: None },
         drift: drift(set, entries),
         pods,
@@ -112,10 +118,12 @@ pub fn plan_status(wanted: &Wanted, plan: &SchedulePlan) -> SchedulePlanStatus {
     let live = plan.status.as_ref();
     let generation = plan.metadata.generation.unwrap_or_default();
     let decided = live.and_then(|status| status.decided_at.clone()).filter(|_| !wanted.is_new);
+    let before = live.and_then(|status| status.planner.clone());
     let current = live.map(|status| status.conditions.as_slice()).unwrap_or_default();
     SchedulePlanStatus {
         observed_generation: Some(generation),
         decided_at: Some(decided.unwrap_or_else(|| Time(conditions::whole_seconds(wanted.now)))),
+        planner: if wanted.is_new && wanted.is_decision { wanted.planner.clone() } else { before },
         pods: wanted.pods.clone(),
         unplaced: wanted.unplaced.clone(),
         drift: wanted.drift.clone(),

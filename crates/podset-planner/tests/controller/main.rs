@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
 mod crash;
+mod external;
+mod fakes;
 mod living;
 mod reconcile;
+mod serving;
 mod world;
