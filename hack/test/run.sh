@@ -37,11 +37,11 @@ group_lint() {
 group_unit() {
   build_static
   # Minutes the first time: beside what cargo does.
-  begin "registry" hack/tools/install.sh registry
+  begin "registry and helm" hack/tools/install.sh registry helm
   [[ " $REQUESTED " != *" cluster "* ]] || begin_for_cluster
   step "unit tests are built" cargo test --locked --workspace --no-run
-  finish "registry"
-  after "registry" step "unit tests" cargo test --locked --workspace
+  finish "registry and helm"
+  after "registry and helm" step "unit tests" cargo test --locked --workspace
 }
 
 # What takes minutes the first time, and is mostly waited for.

@@ -26,6 +26,7 @@ use crate::{
     declare::{Declared, declare},
     dereference::{self, Found, copied, dereference},
     external::{self, FINALIZER, OnApi},
+    helm::{self, Charts, Helm},
     lookup::{self, References, look_up},
     objects::Objects,
     possessions::Made,
@@ -42,6 +43,7 @@ pub struct Provisioner {
     writer: Writer,
     retries: Retries,
     on_api: OnApi,
+    charts: Charts,
 }
 
 /// How a pass ends.
@@ -74,6 +76,9 @@ pub enum Error {
     /// What lies behind an API could not be provided.
     #[error(transparent)]
     External(#[from] external::Error),
+    /// A chart could not be made into objects.
+    #[error(transparent)]
+    Helm(#[from] helm::Error),
     /// The answer could not be written.
     #[error(transparent)]
     UpdateStatus(#[from] UpdateStatusError),
@@ -89,19 +94,22 @@ pub struct Parts {
     pub allowed_kinds: Vec<ObjectKind>,
     /// The APIs that declarations may use.
     pub origins: Vec<Origin>,
-    /// The namespace in which the platform's Secrets with the credentials of APIs lie.
+    /// The namespace in which the platform's Secrets with the credentials of APIs and registries lie.
     pub secrets_namespace: String,
+    /// Helm, and where charts may come from.
+    pub helm: Helm,
 }
 
 impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, allowed_kinds, origins, secrets_namespace } = parts;
+        let Parts { client, claims, allowed_kinds, origins, secrets_namespace, helm } = parts;
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client.clone(), applier.clone());
         let objects = Objects::new(client.clone(), &allowed_kinds);
+        let charts = Charts::new(client.clone(), helm, secrets_namespace.clone(), &allowed_kinds);
         let on_api = OnApi::new(client.clone(), claims.clone(), secrets_namespace, origins);
-        Self { client, applier, claims, objects, writer, retries: Retries::default(), on_api }
+        Self { client, applier, claims, objects, writer, retries: Retries::default(), on_api, charts }
     }
 
     /// Makes what `object` claims, as far as it is not there yet, or removes it, and says how far it is.
@@ -131,7 +139,10 @@ impl Provisioner {
         };
         match declared.declaration.external_api() {
             Some(api) => Ok(self.on_api.provide(object, &declared, api).await?),
-            None => self.provide(object, &declared).await,
+            None => match self.charts.complete(object, declared).await? {
+                Ok(declared) => self.provide(object, &declared).await,
+                Err(pass) => Ok(pass),
+            },
         }
     }
 
@@ -254,6 +265,7 @@ pub async fn start(kit: Kit, args: Args) {
         secrets_namespace: args
             .secrets_namespace()
             .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
+        helm: args.helm(),
         allowed_kinds: args.allowed_kinds,
         origins: args.allowed_origins,
     }));
