@@ -137,7 +137,7 @@ async fn what_is_changed_by_hand_is_put_right_and_what_the_chart_drops_goes() {
 async fn a_chart_comes_from_a_registry_too_and_is_held_to_its_digest() {
     let shop = Shop::open().await;
     let with_digest = |claim: &mut ResourceClaim, digest: &str| {
-        let mut chart = shop.from_registry();
+        let mut chart = shop.chart_in_registry();
         chart["digest"] = digest.into();
         edit(claim, "/helm", chart);
     };
@@ -153,7 +153,7 @@ async fn a_chart_comes_from_a_registry_too_and_is_held_to_its_digest() {
 #[tokio::test]
 async fn a_registry_that_asks_is_shown_what_the_platform_gives_and_nothing_of_it_stays() {
     let shop = Shop::asking().await;
-    let from_registry = |claim: &mut ResourceClaim| edit(claim, "/helm", shop.from_registry());
+    let from_registry = |claim: &mut ResourceClaim| edit(claim, "/helm", shop.chart_in_registry());
     let world = shop.world(from_registry);
     assert_eq!(world.pass().await.unwrap(), Retry::Soon);
     assert!(world.message().contains("cannot be fetched"), "{}", world.message());

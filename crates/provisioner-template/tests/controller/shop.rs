@@ -133,7 +133,7 @@ impl Shop {
     }
 
     /// The chart as it is declared, from the registry.
-    pub fn from_registry(&self) -> Value {
+    pub fn chart_in_registry(&self) -> Value {
         json!({
             "chart": format!("oci://{}/team/redis", self.host), "version": VERSION, "plainHttp": true,
             "values": self.chart()["values"],
