@@ -9,15 +9,11 @@
 
 mod access;
 mod fill;
+mod fillings;
 mod package;
 mod tool;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    io,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 
 use api_types::ResourceClaim;
 use kube::Client;
@@ -28,6 +24,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use self::{
     access::{Access, access},
     fill::fill,
+    fillings::Fillings,
     package::Package,
     tool::Tool,
 };
@@ -216,42 +213,13 @@ fn told(object: &ResourceClaim, chart: &HelmChart, trouble: &Trouble) -> Answer 
     let name = format!("the chart `{}` {}", chart.reference(), chart.version);
     tracing::info!(chart = chart.reference(), version = chart.version, ?trouble, "a chart comes to nothing");
     match trouble {
-        Trouble::Unreachable(why) => {
-            let why = shortened_to(LONGEST, why);
-            Answer::binding(format!("{name} cannot be fetched, and is tried again ({why})"))
-                .retry(Retry::Soon)
-        }
+        Trouble::Unreachable(why) => Answer::binding(format!(
+            "{name} cannot be fetched and is tried again: ask your platform team if that lasts (Helm says `{}`)",
+            shortened_to(LONGEST, why)
+        ))
+        .retry(Retry::Soon),
         Trouble::Other(why) => wrong(object, &format!("{name} {why}")).retry(Retry::Rarely),
-        Trouble::Unfit(why) => wrong(object, &format!("{name} {}", shortened_to(LONGEST, why))),
-    }
-}
-
-/// What charts came to, for each claim the last.
-#[derive(Default)]
-struct Fillings(Mutex<HashMap<(String, String), Known>>);
-
-struct Known {
-    digest: String,
-    filling: Result<Arc<Filling>, Trouble>,
-}
-
-/// How many bytes of text are remembered. When there are more, all are forgotten: that costs time, and nothing else.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
-
-impl Fillings {
-    fn get(&self, order: &Order) -> Option<Result<Arc<Filling>, Trouble>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(&order.place())?;
-        (known.digest == order.digest()).then(|| known.filling.clone())
-    }
-
-    fn keep(&self, order: &Order, filling: Result<Arc<Filling>, Trouble>) {
-        let size = |known: &Known| known.filling.as_ref().map_or(0, |filling| filling.text.len());
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.values().map(size).sum::<usize>() > MOST_BYTES {
-            known.clear();
-        }
-        known.insert(order.place(), Known { digest: order.digest(), filling });
+        Trouble::Unfit(why) => wrong(object, &format!("{name} {why}")),
     }
 }
 
@@ -268,7 +236,3 @@ impl Order {
         tool::digest(parts.iter().chain([kube_version]).chain(api_versions).map(String::as_bytes))
     }
 }
-
-#[cfg(test)]
-#[path = "helm/tests.rs"]
-mod tests;

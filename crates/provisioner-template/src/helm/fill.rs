@@ -2,8 +2,10 @@
 
 use std::{fs, io, path::Path, time::Duration};
 
+use resource_template::shortened_to;
+
 use super::{
-    Order, Trouble,
+    LONGEST, Order, Trouble,
     tool::{Ended, Tool},
 };
 
@@ -34,7 +36,7 @@ pub(super) fn fill(tool: &Tool, order: &Order, package: &Path) -> io::Result<Res
             Err(Trouble::Other(format!("takes longer than {} s to fill in", LIMIT.as_secs())))
         }
         (Ended::Badly(why), _) | (_, Ended::Badly(why)) => {
-            Err(Trouble::Unfit(format!("cannot be filled in: {why}")))
+            Err(Trouble::Unfit(format!("cannot be filled in: Helm says `{}`", shortened_to(LONGEST, &why))))
         }
     })
 }

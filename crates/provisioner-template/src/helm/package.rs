@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use resource_template::HelmChart;
+use resource_template::{HelmChart, shortened_to};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Trouble,
+    LONGEST, Trouble,
     access::Access,
     tool::{Ended, Scratch, Tool, digest, hexadecimal},
 };
@@ -68,7 +68,12 @@ pub(super) fn fetch(tool: &Tool, chart: &HelmChart, access: &Access) -> io::Resu
     }
     let about = match tool.run(scratch.path(), &show(&fetched), LOOK)? {
         Ended::Well(about) => about,
-        Ended::Badly(why) => return Ok(Err(Trouble::Other(format!("is no chart ({why})")))),
+        Ended::Badly(why) => {
+            return Ok(Err(Trouble::Other(format!(
+                "is no chart: Helm says `{}`",
+                shortened_to(LONGEST, &why)
+            ))));
+        }
         Ended::Late => return Ok(Err(Trouble::Other("takes too long to look into".to_owned()))),
     };
     Ok(Ok(keep(&fetched, &about, &folder)?))

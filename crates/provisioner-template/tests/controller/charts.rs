@@ -176,7 +176,7 @@ async fn what_a_chart_must_not_do_is_said_and_nothing_is_made() {
         ("hook", "helm: Secret/shop-cache-hook: it is a hook (`pre-install`)"),
         ("role", "rights are not given by resource types"),
         ("keep", "deprovisionPolicy: Retain"),
-        ("fail", "cannot be filled in: execution error at (redis/templates/does.yaml:2:"),
+        ("fail", "cannot be filled in: Helm says `execution error at (redis/templates/does.yaml:2:"),
     ] {
         let world = shop.world(|claim| edit(claim, "/helm/values/does", json!(does)));
         assert_eq!(world.pass().await.unwrap(), Retry::Never, "{does}");

@@ -1,12 +1,13 @@
-//! What is remembered of charts. Helm itself is tried in `tests/controller/charts.rs`.
+//! What is remembered, and for how long.
 
+use resource_template::{ChartInputs, Declaration};
 use serde_json::json;
 
 use super::*;
 
 fn order(values: &serde_json::Value) -> Order {
     let declaration = json!({"helm": {"chart": "oci://charts.example.com/cache", "version": "1.2.3"}});
-    let declaration = resource_template::Declaration::read(declaration.as_object().unwrap()).unwrap();
+    let declaration = Declaration::read(declaration.as_object().unwrap()).unwrap();
     Order {
         chart: declaration.helm().unwrap().clone(),
         given: ChartInputs {
