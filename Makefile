@@ -22,7 +22,7 @@ test: ## Runs every test there is; the last line counts the steps that passed an
 	@hack/test/run.sh
 
 test-unit: ## Runs the tests that need no cluster
-	@hack/tools/install.sh registry
+	@hack/tools/install.sh registry helm
 	cargo test --locked --workspace
 
 lint: ## Checks formatting, clippy, each crate alone, dependencies, scripts and workflows

@@ -60,7 +60,7 @@ pods_are_restricted() {
     and .securityContext.runAsUser == 65532
     and .securityContext.seccompProfile.type == "RuntimeDefault"
     and ([.hostNetwork, .hostPID, .hostIPC] | all(. == null))
-    and ([.volumes[]? | has("configMap") or has("secret")] | all)
+    and ([.volumes[]? | has("configMap") or has("secret") or .emptyDir.sizeLimit] | all)
     and ([.containers[].securityContext
       | .readOnlyRootFilesystem
         and .allowPrivilegeEscalation == false

@@ -15,6 +15,9 @@ source "$IMAGES_SRC/../lib/common.sh"
 # shellcheck source=hack/images/lib.sh
 source "$IMAGES_SRC/lib.sh"
 
+# The one controller that works with charts.
+WITH_HELM=score-provisioner-template
+
 # What an image is made of: its key changes when any of it does.
 image_key() {
   case $1 in
@@ -22,6 +25,7 @@ image_key() {
     busybox) cat "$IMAGES_SRC/Dockerfile.busybox" /bin/busybox ;;
     postgres) cat "$IMAGES_SRC"/{Dockerfile.postgres,postgres-entrypoint.sh,rootfs.sh} ;;
     datastores) cat "$IMAGES_SRC"/{Dockerfile.datastores,rootfs.sh} "$SCORE_CACHE_DIR/bin/versitygw" ;;
+    "$WITH_HELM") cat "$IMAGES_SRC/Dockerfile.helm" "$CA_CERTIFICATES" "$SCORE_CACHE_DIR/bin/helm" "$BINARIES_DIR/$1" ;;
     *) cat "$IMAGES_SRC/Dockerfile.rust" "$CA_CERTIFICATES" "$BINARIES_DIR/$1" ;;
   esac | sha256sum | cut -d ' ' -f 1
 }
@@ -33,6 +37,7 @@ require_inputs() {
     postgres) ;;
     datastores) "$IMAGES_SRC/../tools/install.sh" versitygw ;;
     *)
+      [ "$1" != "$WITH_HELM" ] || "$IMAGES_SRC/../tools/install.sh" helm
       [ -f "$CA_CERTIFICATES" ] || die "ca-certificates is not installed: run hack/deps.sh"
       [ -x "$BINARIES_DIR/$1" ] \
         || die "there is no binary $BINARIES_DIR/$1: build it with hack/images/binaries.sh $1"
@@ -57,6 +62,7 @@ make_context() {
       # What a debugger reads is most of a dev binary.
       objcopy --strip-debug "$BINARIES_DIR/$1" "$2/$1"
       cp "$CA_CERTIFICATES" "$2/"
+      [ "$1" != "$WITH_HELM" ] || cp "$SCORE_CACHE_DIR/bin/helm" "$2/"
       ;;
   esac
 }
@@ -64,6 +70,7 @@ make_context() {
 dockerfile() {
   case $1 in
     pause | busybox | postgres | datastores) echo "$IMAGES_SRC/Dockerfile.$1" ;;
+    "$WITH_HELM") echo "$IMAGES_SRC/Dockerfile.helm" ;;
     *) echo "$IMAGES_SRC/Dockerfile.rust" ;;
   esac
 }

@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
-hack/tools/install.sh registry
+hack/tools/install.sh registry helm
 nice -n 19 cargo test --locked --workspace --no-run
 exec cargo test --locked --workspace

@@ -1,8 +1,12 @@
 //! The flags of the binary.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use controller_kit::KitArgs;
-use resource_template::{ObjectKind, Origin};
+use resource_template::{ChartOrigin, ObjectKind, Origin};
+
+use crate::helm::Helm;
 
 /// Gives every ResourceClaim what the platform's declaration of its type says, and binds the claim once that can be used.
 #[derive(Parser, Clone, Debug)]
@@ -38,6 +42,34 @@ pub struct Args {
         help_heading = "Declarations"
     )]
     pub api_secrets_namespace: Option<String>,
+    /// Where charts of declarations may come from, as `oci://registry.example.com` or `https://charts.example.com`; may be
+    /// given several times. Nowhere unless given.
+    #[arg(
+        long = "allowed-chart-origin",
+        env = "SCORE_ALLOWED_CHART_ORIGINS",
+        value_name = "ORIGIN",
+        value_delimiter = ',',
+        help_heading = "Declarations"
+    )]
+    pub allowed_chart_origins: Vec<ChartOrigin>,
+    /// Where the program Helm is.
+    #[arg(
+        long,
+        env = "SCORE_HELM_BINARY",
+        value_name = "FILE",
+        default_value = "/helm",
+        help_heading = "Declarations"
+    )]
+    pub helm_binary: PathBuf,
+    /// A folder for Helm to work in, which nobody else uses.
+    #[arg(
+        long,
+        env = "SCORE_HELM_FOLDER",
+        value_name = "FOLDER",
+        default_value = "/var/lib/score-helm",
+        help_heading = "Declarations"
+    )]
+    pub helm_folder: PathBuf,
     /// What every controller has.
     #[command(flatten)]
     pub kit: KitArgs,
@@ -47,6 +79,15 @@ impl Args {
     /// The namespace of the APIs' credentials, if it was given.
     pub fn secrets_namespace(&self) -> Option<String> {
         self.api_secrets_namespace.clone().filter(|namespace| !namespace.is_empty())
+    }
+
+    /// Helm, and where charts may come from.
+    pub fn helm(&self) -> Helm {
+        Helm {
+            binary: self.helm_binary.clone(),
+            folder: self.helm_folder.clone(),
+            origins: self.allowed_chart_origins.clone(),
+        }
     }
 }
 
@@ -72,6 +113,17 @@ mod tests {
         assert_eq!(args.allowed_origins.len(), 2);
         for origin in ["a.example.com", "https://a.example.com/v1", "https://token@a.example.com"] {
             assert!(parse(origin).unwrap_err().to_string().contains("--allowed-origin"), "{origin}");
+        }
+    }
+
+    #[test]
+    fn charts_are_allowed_by_registry_or_host() {
+        let parse = |origins: &str| Args::try_parse_from(["provisioner", "--allowed-chart-origin", origins]);
+        let args = parse("oci://registry.example.com:5000,https://charts.example.com").unwrap();
+        assert_eq!(args.allowed_chart_origins.len(), 2);
+        for origin in ["registry.example.com", "oci://registry.example.com/charts", "oci://user@example.com"]
+        {
+            assert!(parse(origin).unwrap_err().to_string().contains("--allowed-chart-origin"), "{origin}");
         }
     }
 

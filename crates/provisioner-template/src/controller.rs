@@ -17,6 +17,7 @@ use crate::{
     declare::{Declared, declare},
     dereference::{self, Found, copied, dereference},
     external::{FINALIZER, OnApi},
+    helm::{self, Charts, Helm},
     lookup::{self, References, look_up},
     objects::Objects,
     possessions::Made,
@@ -30,6 +31,7 @@ pub struct Provisioner {
     objects: Objects,
     writer: Writer,
     on_api: OnApi,
+    charts: Charts,
 }
 
 /// A step that talks to the API server failed; it is tried again with a growing delay.
@@ -50,6 +52,9 @@ pub enum Error {
     /// What lies behind an API could not be provided.
     #[error(transparent)]
     External(#[from] PassError),
+    /// A chart could not be made into objects.
+    #[error(transparent)]
+    Helm(#[from] helm::Error),
 }
 
 /// What a [`Provisioner`] is made of.
@@ -62,18 +67,21 @@ pub struct Parts {
     pub allowed_kinds: Vec<ObjectKind>,
     /// The APIs that declarations may use.
     pub origins: Vec<Origin>,
-    /// The namespace in which the platform's Secrets with the credentials of APIs lie.
+    /// The namespace in which the platform's Secrets with the credentials of APIs and registries lie.
     pub secrets_namespace: String,
+    /// Helm, and where charts may come from.
+    pub helm: Helm,
 }
 
 impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, allowed_kinds, origins, secrets_namespace } = parts;
+        let Parts { client, claims, allowed_kinds, origins, secrets_namespace, helm } = parts;
         let writer = Writer::new(client.clone(), Applier::new(client.clone(), NAME));
         let objects = Objects::new(client.clone(), &allowed_kinds);
+        let charts = Charts::new(client.clone(), helm, secrets_namespace.clone(), &allowed_kinds);
         let on_api = OnApi::new(client.clone(), claims.clone(), secrets_namespace, origins);
-        Self { client, objects, writer, on_api }
+        Self { client, objects, writer, on_api, charts }
     }
 
     /// Does what the declaration says, in the way that it says.
@@ -84,7 +92,10 @@ impl Provisioner {
         };
         match declared.declaration.external_api() {
             Some(api) => Ok(self.on_api.provide(object, &declared, api).await?),
-            None => self.provide(object, &declared).await,
+            None => match self.charts.complete(object, declared).await? {
+                Ok(declared) => self.provide(object, &declared).await,
+                Err(pass) => Ok(pass),
+            },
         }
     }
 
@@ -178,6 +189,7 @@ pub async fn start(kit: Kit, args: Args) {
         secrets_namespace: args
             .secrets_namespace()
             .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
+        helm: args.helm(),
         allowed_kinds: args.allowed_kinds,
         origins: args.allowed_origins,
     });

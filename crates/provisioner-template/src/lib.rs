@@ -8,7 +8,7 @@
 //!
 //! What was made for a claim, and what was generated for it, stands in one Secret of its own, see [`record`]. Objects
 //! live in the API server, so they need no finalizer: what goes with a claim is owned by it. What lies behind an API of
-//! the platform's does not, see [`external`].
+//! the platform's does not, see [`external`]. Objects may come of a chart, see [`helm`].
 
 mod apply;
 mod args;
@@ -19,6 +19,7 @@ mod declare;
 mod dereference;
 mod external;
 mod generate;
+mod helm;
 mod lookup;
 mod objects;
 mod possessions;
@@ -31,6 +32,7 @@ use controller_kit::Definition;
 pub use args::Args;
 pub use controller::{Error, Parts, Provisioner, start};
 pub use external::FINALIZER;
+pub use helm::Helm;
 pub use provisioner_kit::Retry;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::{
     expression::Expression,
     external::ExternalApi,
+    helm::HelmChart,
     inputs::{Inputs, InputsError},
     manifests::{self, ManifestTemplate, Misfit, Rendered},
     outputs::OutputSource,
@@ -17,7 +18,8 @@ use crate::{
     scope::Scope,
 };
 
-/// A resource type: templates of its objects or of requests to an API, and expressions over what becomes of them.
+/// A resource type: templates of its objects, a chart that makes objects, or templates of requests to an API, and
+/// expressions over what becomes of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Declaration {
     values: Map<String, Value>,
@@ -25,6 +27,7 @@ pub struct Declaration {
     require: Vec<Condition>,
     manifests: Vec<ManifestTemplate>,
     pub(crate) external_api: Option<ExternalApi>,
+    pub(crate) helm: Option<HelmChart>,
     pub(crate) reads: BTreeMap<String, ReadTemplate>,
     pub(crate) ready_when: Vec<Condition>,
     pub(crate) outputs: BTreeMap<String, OutputSource>,
@@ -72,6 +75,8 @@ struct Document {
     #[serde(default)]
     external_api: Option<Value>,
     #[serde(default)]
+    helm: Option<Value>,
+    #[serde(default)]
     reads: BTreeMap<String, Read>,
     #[serde(default)]
     ready_when: Option<Value>,
@@ -93,11 +98,6 @@ impl Declaration {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(parameters: &Map<String, Value>) -> Result<Self, Vec<Problem>> {
-        if parameters.contains_key("helm") {
-            let message =
-                "is not supported: render the chart with Helm and declare its objects under `manifests`";
-            return Err(vec![Problem::new("helm", message)]);
-        }
         let document = Document::deserialize(Value::Object(parameters.clone()))
             .map_err(|error| vec![Problem::new("the declaration", error)])?;
         let mut problems = Vec::new();
@@ -107,6 +107,7 @@ impl Declaration {
                 .external_api
                 .as_ref()
                 .and_then(|value| ExternalApi::read(value, &mut problems)),
+            helm: document.helm.as_ref().and_then(|value| HelmChart::read(value, &mut problems)),
             reads: reads(document.reads, &mut problems),
             ready_when: Condition::read_all("readyWhen", document.ready_when.as_ref(), &mut problems),
             vars: vars(&document.vars, &mut problems),
@@ -115,7 +116,7 @@ impl Declaration {
             values: document.values,
         };
         declaration.check_reads(&mut problems);
-        declaration.check_outputs(document.external_api.is_some(), &mut problems);
+        declaration.check_outputs(document.external_api.is_some(), document.helm.is_some(), &mut problems);
         if problems.is_empty() { Ok(declaration) } else { Err(problems) }
     }
 
@@ -155,10 +156,10 @@ impl Declaration {
     }
 
     /// What lies behind an API has no objects, and what objects give is not in an answer.
-    fn check_outputs(&self, is_external: bool, problems: &mut Vec<Problem>) {
-        if is_external && !(self.manifests.is_empty() && self.reads.is_empty()) {
+    fn check_outputs(&self, is_external: bool, is_chart: bool, problems: &mut Vec<Problem>) {
+        if is_external && (is_chart || !(self.manifests.is_empty() && self.reads.is_empty())) {
             let message =
-                "stands alone: remove `manifests` and `reads`, or declare a type of its own for them";
+                "stands alone: remove `manifests`, `helm` and `reads`, or declare a type of its own for them";
             problems.push(Problem::new("externalApi", message));
         }
         for (name, source) in &self.outputs {

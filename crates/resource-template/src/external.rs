@@ -94,11 +94,12 @@ struct Document {
     failed_when: Option<Value>,
 }
 
+/// A reference to a Secret of the platform.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NameDocument {
-    name: String,
-    key: Option<String>,
+pub(crate) struct NameDocument {
+    pub(crate) name: String,
+    pub(crate) key: Option<String>,
 }
 
 const PATH: &str = "externalApi";
@@ -114,7 +115,7 @@ impl ExternalApi {
             problems.push(Problem::new(format_args!("{PATH}.timeoutSeconds"), message));
         }
         let credentials = document.secret_ref.and_then(|name| credentials(name, problems));
-        let authority = document.ca_secret_ref.and_then(|name| authority(name, problems));
+        let authority = document.ca_secret_ref.and_then(|name| authority(PATH, name, problems));
         let headers = common_headers(document.headers, &format!("{PATH}.headers"), problems);
         let mut request = |value: Option<&Value>, name: &str, usual| {
             RequestTemplate::read(value, &format!("{PATH}.{name}"), usual, problems)
@@ -210,8 +211,13 @@ fn credentials(document: NameDocument, problems: &mut Vec<Problem>) -> Option<St
     Some(name.to_string())
 }
 
-fn authority(document: NameDocument, problems: &mut Vec<Problem>) -> Option<Authority> {
-    let path = format!("{PATH}.caSecretRef");
+/// The authority in the field `caSecretRef` of what is at `path`.
+pub(crate) fn authority(
+    path: &str,
+    document: NameDocument,
+    problems: &mut Vec<Problem>,
+) -> Option<Authority> {
+    let path = format!("{path}.caSecretRef");
     let key = document.key.unwrap_or_else(|| "ca.crt".to_owned());
     keep(valid_key(&key), format_args!("{path}.key"), problems)?;
     let name: ObjectName = keep(document.name.parse(), format_args!("{path}.name"), problems)?;

@@ -2,8 +2,8 @@
 //! to be done goes out as values.
 //!
 //! A [`Declaration`] is read from what a claim's class says. [`Declaration::render`] makes the objects of one claim of
-//! it, and [`ExternalApi::request`] the requests; once these stand or are answered, [`Declaration::readiness`] and
-//! [`Declaration::outputs`] judge what is there.
+//! it, [`HelmChart::objects`] those of a chart, and [`ExternalApi::request`] the requests; once these stand or are
+//! answered, [`Declaration::readiness`] and [`Declaration::outputs`] judge what is there.
 //!
 //! What a Workload brings is data wherever it goes: templates and expressions are parsed before it is known, and it is
 //! never parsed with them. No template or expression ever holds what is secret: there it is a mark in a text, or a reference,
@@ -12,6 +12,7 @@
 mod declaration;
 mod expression;
 mod external;
+mod helm;
 mod hidden;
 mod inputs;
 mod manifest;
@@ -24,6 +25,7 @@ mod scope;
 pub use declaration::{Declaration, Problem, check};
 pub use expression::Unresolved;
 pub use external::{Asked, Authority, ExternalApi, Method, Origin, Request, Sealed, Step};
+pub use helm::{ChartInputs, ChartOrigin, HelmChart};
 pub use hidden::{Generated, Part};
 pub use inputs::{Inputs, InputsError, generated_name};
 pub use manifest::Manifest;

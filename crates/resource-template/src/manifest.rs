@@ -90,7 +90,11 @@ fn misplaced(path: &str) -> String {
     )
 }
 
-fn no_mark(path: &str, value: &Value, marks: &Marks) -> Result<(), String> {
+/// Whether no secret stands in `value`, which is at `path`.
+///
+/// # Errors
+/// Where one does.
+pub(crate) fn no_mark(path: &str, value: &Value, marks: &Marks) -> Result<(), String> {
     match value {
         Value::String(text) if marks.are_in(text) => Err(misplaced(path)),
         Value::Array(items) => {

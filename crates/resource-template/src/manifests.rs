@@ -191,7 +191,11 @@ pub(crate) fn render(
     Ok(rendered)
 }
 
-fn check(rendered: &Rendered) -> Result<(), String> {
+/// Whether the objects can be made together.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn check(rendered: &Rendered) -> Result<(), String> {
     let mut places = BTreeSet::new();
     if let Some(twice) = rendered.manifests.iter().find(|manifest| !places.insert(&manifest.place)) {
         return Err(format!("{} stands there twice", twice.place));

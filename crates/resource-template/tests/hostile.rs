@@ -227,7 +227,6 @@ fn api(field: &str) -> String {
 fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
     let object = |fields: &str| format!("manifests: [{{apiVersion: v1, kind: ConfigMap, {fields}}}]");
     for (text, path, words) in [
-        ("helm: {chart: redis}".to_owned(), "helm", "not supported"),
         ("manifest: []".to_owned(), "the declaration", "unknown field"),
         ("manifests: 7".to_owned(), "manifests", "list of objects"),
         ("manifests: ['a']".to_owned(), "manifests[0]", "must be an object"),

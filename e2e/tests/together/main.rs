@@ -2,6 +2,7 @@
 //! not concern the others.
 
 mod bad_input;
+mod charts;
 mod failures;
 mod fields;
 mod golden_path;

@@ -1,7 +1,8 @@
-//! The whole provisioner, before an API server in memory and APIs that are told to misbehave.
+//! The whole provisioner, before an API server in memory, APIs that are told to misbehave, and Helm itself.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
+mod charts;
 mod crash;
 mod external;
 mod external_crash;
@@ -10,4 +11,5 @@ mod external_tls;
 mod living;
 mod reconcile;
 mod remote;
+mod shop;
 mod world;

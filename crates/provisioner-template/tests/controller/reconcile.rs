@@ -326,7 +326,12 @@ async fn a_type_without_objects_is_bound_at_once_and_leaves_nothing() {
 async fn what_the_platform_has_to_correct_is_said() {
     let manifest = |kind: &str| format!("{{manifests: [{{apiVersion: {kind}, metadata: {{name: a}}}}]}}");
     for (text, words, retry) in [
-        ("{helm: {}}".to_owned(), "helm: is not supported", Retry::Never),
+        ("{helm: {}}".to_owned(), "helm: missing field `chart`", Retry::Never),
+        (
+            "{helm: {chart: 'oci://charts.example.com/a', version: 1.2.3}}".to_owned(),
+            "`oci://charts.example.com` is none of the places that charts may come from",
+            Retry::Never,
+        ),
         (manifest("batch/v1, kind: Job"), "`batch/v1/Job` is none of the kinds", Retry::Never),
         (
             manifest("example.com/v1, kind: Nothing"),

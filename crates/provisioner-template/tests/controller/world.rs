@@ -8,7 +8,7 @@ use k8s_openapi::api::{
 };
 use kube::{Resource, ResourceExt as _};
 use provisioner_kit::{ClaimLoop, ClaimLoopError};
-use provisioner_template::{Error, NAME, Parts, Provisioner, Retry};
+use provisioner_template::{Error, Helm, NAME, Parts, Provisioner, Retry};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -34,6 +34,7 @@ pub struct World {
     claims: Cache<ResourceClaim>,
     /// The API that declarations may use.
     origin: Option<String>,
+    helm: Helm,
 }
 
 impl World {
@@ -49,17 +50,13 @@ impl World {
 
     /// The same, where declarations may use the API at `origin`.
     pub fn at(origin: Option<String>, change: impl FnOnce(&mut ResourceClaim)) -> Self {
-        let server = TestApiServer::new();
-        server.serve::<Secret>();
-        server.serve::<Service>();
-        server.serve::<ConfigMap>();
-        server.serve::<PersistentVolumeClaim>();
-        server.serve::<StatefulSet>();
-        let mut claim: ResourceClaim =
-            serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
-        change(&mut claim);
-        server.insert(claim);
-        Self::with(server, origin)
+        let helm = Helm { binary: "/helm".into(), folder: "/nowhere".into(), origins: Vec::new() };
+        Self::with(served(change), origin, helm)
+    }
+
+    /// The same, where declarations may name charts.
+    pub fn with_charts(helm: Helm, change: impl FnOnce(&mut ResourceClaim)) -> Self {
+        Self::with(served(change), None, helm)
     }
 
     /// A world with a claim of this declaration.
@@ -67,7 +64,7 @@ impl World {
         Self::of(|claim| declare(claim, declaration))
     }
 
-    fn with(server: TestApiServer, origin: Option<String>) -> Self {
+    fn with(server: TestApiServer, origin: Option<String>, helm: Helm) -> Self {
         let claims = Cache::from_objects(server.list());
         let provisioner = Provisioner::new(Parts {
             client: server.client(),
@@ -75,14 +72,15 @@ impl World {
             allowed_kinds: KINDS.iter().map(|kind| kind.parse().unwrap()).collect(),
             origins: origin.iter().map(|origin| origin.parse().unwrap()).collect(),
             secrets_namespace: PLATFORM.to_owned(),
+            helm: helm.clone(),
         });
         let provisioner = ClaimLoop::new(NAME, server.client(), claims.clone(), provisioner);
-        Self { server, provisioner, claims, origin }
+        Self { server, provisioner, claims, origin, helm }
     }
 
     /// The same world with a new process, whose caches hold what is there now.
     pub fn restart(self) -> Self {
-        Self::with(self.server, self.origin)
+        Self::with(self.server, self.origin, self.helm)
     }
 
     /// One reconcile, of the newest claim that the process knows.
@@ -170,6 +168,20 @@ impl World {
         ];
         owners.iter().filter(|owners| owners.iter().any(|owner| owner == uid)).count()
     }
+}
+
+/// An API server with the claim of the fixture, changed.
+fn served(change: impl FnOnce(&mut ResourceClaim)) -> TestApiServer {
+    let server = TestApiServer::new();
+    server.serve::<Secret>();
+    server.serve::<Service>();
+    server.serve::<ConfigMap>();
+    server.serve::<PersistentVolumeClaim>();
+    server.serve::<StatefulSet>();
+    let mut claim: ResourceClaim = serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
+    change(&mut claim);
+    server.insert(claim);
+    server
 }
 
 fn owners<K: Resource<DynamicType = ()> + DeserializeOwned>(world: &World, name: &str) -> Vec<String> {
