@@ -8,7 +8,8 @@
 //! A reconcile is of one trigger, and is one pass through these steps, a module each: [`dereference`] reads what is
 //! there, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
 //! where, [`apply`] reserves, [`build::recheck`] looks whether all of it still holds, `apply` releases, [`status`] finds
-//! what to say, [`update_status`] says it. [`controller`] strings them together. Those that decide are pure.
+//! what to say, [`update_status`] says it. Beside them, [`renew`] tells a scheduler that has started anew what is
+//! reserved, [`orphans`] tells pods that no trigger governs. [`controller`] strings them together. Those that decide are pure.
 //!
 //! [`verify`] is the command line tool that compares plans with what became of them.
 
@@ -20,8 +21,10 @@ mod controller;
 mod dereference;
 mod events;
 mod metrics;
+mod orphans;
 mod phase;
 mod pods;
+mod renew;
 mod status;
 mod sweep;
 mod triggers;
@@ -35,6 +38,7 @@ pub use args::{Args, Command, ManagerArgs};
 pub use caches::{Caches, Stores};
 pub use controller::{Error, Planner, start};
 pub use metrics::Metrics;
+pub use renew::Schedulers;
 pub use sweep::sweep;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.
