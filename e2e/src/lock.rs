@@ -27,7 +27,10 @@ pub async fn exclusive() -> Result<Lock> {
 }
 
 async fn locked(lock: fn(&File) -> std::io::Result<()>) -> Result<Lock> {
-    let path = std::env::temp_dir().join("score-e2e.lock");
+    // The tests of another cluster are no business of these.
+    let cluster: String = std::env::var("KUBECONFIG").unwrap_or_default();
+    let cluster = cluster.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let path = std::env::temp_dir().join(format!("score-e2e{cluster}.lock"));
     let file = File::options().create(true).append(true).open(&path);
     let file = file.with_context(|| format!("failed to open {}", path.display()))?;
     tokio::task::spawn_blocking(move || lock(&file).map(|()| Lock(file))).await?.context("failed to lock")

@@ -60,11 +60,14 @@ group_cluster() {
   step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
+  # It makes a cluster of its own, and mostly waits.
+  begin "pod-set planner" hack/test/planner.sh
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
   # It makes a cluster of its own, and what follows mostly waits.
   begin "local cluster" hack/cluster/test.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
   finish "local cluster"
+  finish "pod-set planner"
   step "demo-down" make demo-down
 }
 
