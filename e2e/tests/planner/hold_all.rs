@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 const SETS: [&str; 5] = ["team", "My_Set", "a.b", "default", "nobody"];
 const NODES: usize = 20;
 /// Every so many pods one of no set, which the scheduler is to bind.
-const BESIDE: usize = 250;
-/// To notice as many pods and say why each waits.
+const BESIDE: usize = 100;
+/// To notice as many pods and say why each waits. Ten thousand (`E2E_PODS=10000`) take minutes on two cores, most of them
+/// to be created and deleted, and show no more.
 const WITHIN: Duration = Duration::from_secs(300);
 
 #[tokio::test]
-async fn of_ten_thousand_random_pods_none_is_bound_while_the_triggers_of_their_sets_are_planning() -> Result {
-    let count: usize = std::env::var("E2E_PODS").unwrap_or_else(|_| "10000".to_owned()).parse()?;
+async fn of_thousands_of_random_pods_none_is_bound_while_the_triggers_of_their_sets_are_planning() -> Result {
+    let count: usize = std::env::var("E2E_PODS").unwrap_or_else(|_| "2000".to_owned()).parse()?;
     let mut random = StdRng::seed_from_u64(seed::seed()?);
     alone("hold-all", async |sets: PodSets| {
         sets.nodes(NODES, 100_000).await?;
