@@ -10,13 +10,19 @@ export CLUSTER IMAGE_REGISTRY
 CLUSTER ?= local
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## From nothing to two running Workloads; on your own cluster: CLUSTER=current IMAGE_REGISTRY=…
 	@hack/demo/demo.sh
 
 demo-down: ## Removes what the demo has made; takes the same CLUSTER
 	@hack/demo/down.sh
+
+demo-planner: ## From nothing to a pod set that runs as planned, on three nodes beside the demo's; takes CLUSTER, too
+	@hack/demo/planner.sh
+
+demo-planner-down: ## Removes what demo-planner has made; takes the same CLUSTER
+	@hack/demo/planner-down.sh
 
 test: ## Runs every test there is; the last line counts the steps that passed and failed
 	@hack/test/run.sh
@@ -59,5 +65,5 @@ cluster-down: ## Removes the local Kubernetes
 clean: ## Removes what was built; the cache folder of tools and images stays
 	cargo clean
 
-.PHONY: help demo demo-down test test-unit lint charts-test e2e bench deny fmt crds images \
+.PHONY: help demo demo-down demo-planner demo-planner-down test test-unit lint charts-test e2e bench deny fmt crds images \
 	cluster-up cluster-down clean

@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams};
 use serde::Deserialize;
 
 use crate::wait::eventually;
-use crate::{Context, Result, cluster, controllers};
+use crate::{Place, Result, cluster, controllers};
 
 /// The API server writes its log in batches, up to half a minute late.
 const LATE: Duration = Duration::from_secs(90);
@@ -81,20 +81,29 @@ pub struct Mark(String);
 ///
 /// # Errors
 /// The API server does not answer.
-pub async fn mark(context: &Context) -> Result<Mark> {
+pub async fn mark(place: &Place) -> Result<Mark> {
     let name = format!("mark-{:016x}", rand::random::<u64>());
     let params = PatchParams { dry_run: true, ..PatchParams::apply("e2e") };
     let mark = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
-    context.api::<ConfigMap>().patch(&name, &params, &Patch::Apply(mark)).await?;
+    place.api::<ConfigMap>().patch(&name, &params, &Patch::Apply(mark)).await?;
     Ok(Mark(name))
 }
 
-/// The writes of the three controllers between two marks, in order, renewals of their leases aside. Refused ones count
-/// as well.
+/// How long nobody may write while nothing changes: `E2E_QUIET_SECONDS`.
+///
+/// # Errors
+/// It is no number.
+pub fn quiet_window() -> Result<Duration> {
+    let seconds = std::env::var("E2E_QUIET_SECONDS").unwrap_or_else(|_| "120".to_owned());
+    Ok(Duration::from_secs(seconds.parse()?))
+}
+
+/// The writes of these controllers between two marks, in order, renewals of their leases aside. Refused ones count as
+/// well.
 ///
 /// # Errors
 /// There is no audit log, or the marks are not in it.
-pub async fn controllers_writes(from: &Mark, to: &Mark) -> Result<Vec<Write>> {
+pub async fn writes_of(controllers: &[&str], from: &Mark, to: &Mark) -> Result<Vec<Write>> {
     let folder = cluster::local_state()?;
     let log = eventually("both marks are in the audit log", LATE, async || {
         let log = read(&folder)?;
@@ -104,7 +113,7 @@ pub async fn controllers_writes(from: &Mark, to: &Mark) -> Result<Vec<Write>> {
     let (Some(from), Some(to)) = (at(&log, from), at(&log, to)) else { return Ok(vec![]) };
     let in_window = |write: &Write| write.stage_timestamp > from && write.stage_timestamp < to;
     let mut writes: Vec<Write> =
-        log.into_iter().filter(|write| in_window(write) && is_counted(write)).collect();
+        log.into_iter().filter(|write| in_window(write) && is_counted(controllers, write)).collect();
     writes.sort();
     Ok(writes)
 }
@@ -113,14 +122,14 @@ fn at(log: &[Write], mark: &Mark) -> Option<Timestamp> {
     log.iter().find(|write| write.object_ref.name == mark.0).map(|write| write.stage_timestamp)
 }
 
-fn is_counted(write: &Write) -> bool {
-    let of_a_controller = controllers::NAMES.iter().any(|name| write.user.username == account(name));
+fn is_counted(controllers: &[&str], write: &Write) -> bool {
+    let of_a_controller = controllers.iter().any(|name| write.user.username == account(name));
     of_a_controller && write.object_ref.resource != "leases"
 }
 
 /// The user name of a controller's service account.
 pub fn account(controller: &str) -> String {
-    format!("system:serviceaccount:{}:{controller}", controllers::NAMESPACE)
+    format!("system:serviceaccount:{}:{controller}", controllers::namespace_of(controller))
 }
 
 /// The log with its older part: the API server begins a new file when one is full.
@@ -170,10 +179,12 @@ mod tests {
     #[test]
     fn only_what_controllers_write_is_counted_and_leases_are_not() {
         let orchestrator = account("score-orchestrator");
+        let is_counted = |write: &Write| is_counted(&controllers::NAMES, write);
         assert!(is_counted(&line(&orchestrator, "workloadplans")));
         assert!(!is_counted(&line(&orchestrator, "leases")));
         assert!(!is_counted(&line("kubernetes-admin", "workloads")));
         assert!(!is_counted(&line("system:serviceaccount:score-system:default", "workloads")));
+        assert!(!is_counted(&line(&account(controllers::PLANNER), "scheduletriggers")));
     }
 
     #[test]

@@ -7,33 +7,35 @@ use anyhow::{Context as _, bail, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client, Config};
 
-use crate::{Result, controllers};
+use crate::Result;
+use crate::controllers::namespace_of;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client of the cluster under test.
 ///
 /// # Errors
-/// There is no cluster that answers, or the controllers are not installed on it; the message says how to get both.
-pub async fn connect() -> Result<Client> {
-    let client = tokio::time::timeout(PATIENCE, reach()).await.context("it does not answer").flatten();
-    client.context(
-        "there is no cluster to test. Get one with `make demo`, then point this shell at it with \
-         `eval \"$(hack/cluster/cluster env)\"` and run the tests again",
+/// There is no cluster that answers, or one of these controllers is not installed on it; the message says how to get both.
+pub async fn connect(controllers: &[&str]) -> Result<Client> {
+    let client = tokio::time::timeout(PATIENCE, reach(controllers)).await;
+    client.context("it does not answer").flatten().context(
+        "there is no cluster to test. Get one with `make demo` (`make demo-planner` for pod sets), then point this shell \
+         at it with `eval \"$(hack/cluster/cluster env)\"` and run the tests again",
     )
 }
 
-async fn reach() -> Result<Client> {
+async fn reach(controllers: &[&str]) -> Result<Client> {
     let mut config = Config::infer().await.context("no kubeconfig")?;
     // The harness has its own time limits, and its watches are quiet for longer than the default.
     config.read_timeout = None;
     let url = config.cluster_url.to_string();
     let client = Client::try_from(config)?;
     client.apiserver_version().await.with_context(|| format!("the API server at {url} does not answer"))?;
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), controllers::NAMESPACE);
-    for name in controllers::NAMES {
+    for name in controllers {
+        let namespace = namespace_of(name);
+        let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
         let found = deployments.get_opt(name).await?;
-        ensure!(found.is_some(), "{name} is not installed in namespace {} of {url}", controllers::NAMESPACE);
+        ensure!(found.is_some(), "{name} is not installed in namespace {namespace} of {url}");
     }
     Ok(client)
 }

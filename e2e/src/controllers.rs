@@ -19,13 +19,22 @@ pub const NAMES: [&str; 4] = [
     "score-runtime-kubernetes",
 ];
 
+/// The controller of pod sets, likewise. A system of its own, in [a namespace of its own](namespace_of).
+pub const PLANNER: &str = "planner-controller-manager";
+
+/// The namespace that a controller is installed in.
+pub fn namespace_of(controller: &str) -> &'static str {
+    if controller == PLANNER { "planner-system" } else { NAMESPACE }
+}
+
 /// The pods of a controller that are not being deleted.
 ///
 /// # Errors
 /// The API server does not answer.
 pub async fn pods(client: &Client, controller: &str) -> Result<Vec<Pod>> {
     let selector = ListParams::default().labels(&format!("app.kubernetes.io/name={controller}"));
-    let mut pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&selector).await?.items;
+    let mut pods =
+        Api::<Pod>::namespaced(client.clone(), namespace_of(controller)).list(&selector).await?.items;
     pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
     Ok(pods)
 }
@@ -58,17 +67,18 @@ pub fn restart_count(pod: &Pod) -> i32 {
 pub async fn get(client: &Client, controller: &str, path: &str) -> Result<String> {
     let pods = pods(client, controller).await?;
     let pod = pods.first().with_context(|| format!("{controller} has no pod"))?.name_any();
-    let uri = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy{path}");
+    let namespace = namespace_of(controller);
+    let uri = format!("/api/v1/namespaces/{namespace}/pods/{pod}:8080/proxy{path}");
     let request = http::Request::get(&uri).body(Vec::new())?;
     client.request_text(request).await.with_context(|| format!("{controller} does not answer to GET {path}"))
 }
 
-/// The last log lines of each controller, for a failed test to show.
-pub async fn last_log_lines(client: &Client, lines: i64) -> String {
+/// The last log lines of each of these controllers, for a failed test to show.
+pub async fn last_log_lines(client: &Client, controllers: &[&str], lines: i64) -> String {
     let mut text = String::new();
-    let api: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     let params = LogParams { tail_lines: Some(lines), ..LogParams::default() };
-    for controller in NAMES {
+    for controller in controllers {
+        let api: Api<Pod> = Api::namespaced(client.clone(), namespace_of(controller));
         for pod in pods(client, controller).await.unwrap_or_default() {
             let log = api.logs(&pod.name_any(), &params).await.unwrap_or_else(|error| error.to_string());
             text += &format!("--- {} (restarted {} times)\n{log}\n", pod.name_any(), restart_count(&pod));

@@ -10,6 +10,7 @@ use kube::{Client, ResourceExt as _};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::controllers::namespace_of;
 use crate::{Result, controllers, node, traces, wait};
 
 /// A killed controller's lease has to run out, and the kubelet waits before it starts a container again.
@@ -66,7 +67,7 @@ impl Killer {
             let replaced = !was_running || controllers::restart_count(&pod) > 0;
             if replaced {
                 let at_once = DeleteParams::default().grace_period(0);
-                let pods: Api<Pod> = Api::namespaced(self.client.clone(), controllers::NAMESPACE);
+                let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace_of(controller));
                 pods.delete(&pod.name_any(), &at_once).await?;
             }
             self.kills.push(format!("{controller} ({})", if replaced { "and its pod" } else { "process" }));
@@ -92,8 +93,8 @@ impl Killer {
     /// # Errors
     /// One does not.
     pub async fn all_are_back(&self) -> Result {
-        let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), controllers::NAMESPACE);
         for name in &self.victims {
+            let deployments: Api<Deployment> = Api::namespaced(self.client.clone(), namespace_of(name));
             wait::until_there(&deployments, name, "running again", PATIENCE, traces::is_rolled_out).await?;
         }
         Ok(())

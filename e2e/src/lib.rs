@@ -4,7 +4,8 @@
 //! The tests run against the cluster of the current kubeconfig, on which `make demo` has installed the controllers:
 //! `make e2e`. Those that kill controllers, count writes or trace need the local cluster of `hack/cluster`
 //! and say so. While a test runs, every version of every Workload in its namespace is recorded; at the end
-//! [`promises`] checks what must hold for each of them, whatever the test is about.
+//! [`promises`] checks what must hold for each of them, whatever the test is about. [`podsets`] has the same for the
+//! pod-set planner, which `make demo-planner` installs.
 
 pub mod apply;
 pub mod audit;
@@ -20,6 +21,7 @@ pub mod lock;
 pub mod namespace;
 pub mod node;
 pub mod platform;
+pub mod podsets;
 pub mod promises;
 pub mod sample;
 pub mod secrets;
@@ -28,7 +30,7 @@ pub mod server;
 pub mod traces;
 pub mod wait;
 
-pub use namespace::{Context, alone, with_namespace};
+pub use namespace::{Context, Place, alone, with_namespace};
 
 /// What a test returns: the error says what did not come true, and shows the object.
 pub type Result<T = ()> = anyhow::Result<T>;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use api_types::{ConditionType, Reason, ResourceClaim, Workload};
 use futures::FutureExt as _;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Node, Secret, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PostParams};
 use kube::{Client, Resource, ResourceExt as _};
@@ -20,25 +21,57 @@ use crate::history::History;
 use crate::wait::PATIENCE;
 use crate::{Result, apply, cluster, controllers, history, kubectl, lock, promises, secrets, wait};
 
-/// On every namespace of the tests, so that what a killed run left is found.
-const LABEL: &str = "score.dev/e2e";
+/// On every namespace and node of the tests, so that what a killed run left is found.
+pub(crate) const LABEL: &str = "score.dev/e2e";
 /// The Pod Security level that is enforced in a namespace.
 pub const SECURITY_LEVEL: &str = "pod-security.kubernetes.io/enforce";
-const LOG_LINES: i64 = 40;
+pub(crate) const LOG_LINES: i64 = 40;
+
+/// Where a test works: a namespace of its own.
+#[derive(Clone)]
+pub struct Place {
+    /// A client with all rights.
+    pub client: Client,
+    /// The namespace, in which the Pod Security level `baseline` is enforced.
+    pub namespace: String,
+}
+
+/// What a test works with in its [`Place`], and what is done around the test.
+pub(crate) trait Scene: Clone {
+    /// The Deployments without which the test says nothing.
+    const CONTROLLERS: &'static [&'static str];
+
+    /// Begins before the test.
+    async fn open(place: Place) -> Result<Self>;
+
+    /// What must hold after every test.
+    async fn check(&self) -> Result;
+
+    /// What the reader of a failed test wants to see.
+    async fn report(&self) -> String;
+
+    /// Removes the namespace and what was made for the test elsewhere.
+    async fn close(&self) -> Result;
+}
 
 /// What a test works with: a client, a namespace of its own, and the record of what happens in it.
 #[derive(Clone)]
 pub struct Context {
-    /// A client with all rights.
-    pub client: Client,
-    /// The namespace; what the runtime makes must meet the Pod Security level `baseline`, its default.
-    pub namespace: String,
+    place: Place,
     /// Every version of every Workload in the namespace.
     pub workloads: History<Workload>,
     /// Every version of every claim in the namespace.
     pub claims: History<ResourceClaim>,
     /// Every version of every Secret in the namespace.
     pub secrets: History<Secret>,
+}
+
+impl Deref for Context {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
 }
 
 /// Runs a test in a namespace of its own, which is deleted at the end also when the test fails; then it first shows
@@ -52,8 +85,7 @@ pub async fn with_namespace<Fut>(theme: &str, test: impl FnOnce(Context) -> Fut)
 where
     Fut: Future<Output = Result>,
 {
-    let _lock = lock::shared().await?;
-    in_namespace(cluster::connect().await?, theme, test).await
+    beside_others(theme, test).await
 }
 
 /// As [`with_namespace`], for a test during which no other may run: the namespaces of all others are gone before it
@@ -65,39 +97,58 @@ pub async fn alone<Fut>(theme: &str, test: impl FnOnce(Context) -> Fut) -> Resul
 where
     Fut: Future<Output = Result>,
 {
-    let _lock = lock::exclusive().await?;
-    let client = cluster::connect().await?;
-    remove_leftovers(&client).await?;
-    in_namespace(client, theme, test).await
+    by_itself(theme, test).await
 }
 
-async fn in_namespace<Fut>(client: Client, theme: &str, test: impl FnOnce(Context) -> Fut) -> Result
+/// Runs a test on its scene, beside others that share the cluster.
+pub(crate) async fn beside_others<S: Scene, Fut>(theme: &str, test: impl FnOnce(S) -> Fut) -> Result
 where
     Fut: Future<Output = Result>,
 {
-    let context = Context::create(client, theme).await?;
-    let outcome = AssertUnwindSafe(Box::pin(checked(&context, test))).catch_unwind().await;
+    let _lock = lock::shared().await?;
+    on_scene(cluster::connect(S::CONTROLLERS).await?, theme, test).await
+}
+
+/// Runs a test on its scene while no other runs.
+pub(crate) async fn by_itself<S: Scene, Fut>(theme: &str, test: impl FnOnce(S) -> Fut) -> Result
+where
+    Fut: Future<Output = Result>,
+{
+    let _lock = lock::exclusive().await?;
+    let client = cluster::connect(S::CONTROLLERS).await?;
+    remove_leftovers(&client).await?;
+    on_scene(client, theme, test).await
+}
+
+async fn on_scene<S: Scene, Fut>(client: Client, theme: &str, test: impl FnOnce(S) -> Fut) -> Result
+where
+    Fut: Future<Output = Result>,
+{
+    let scene = S::open(Place::create(client, theme).await?).await?;
+    let outcome = AssertUnwindSafe(Box::pin(checked(&scene, test))).catch_unwind().await;
     if !matches!(outcome, Ok(Ok(()))) {
-        println!("{}", context.report().await);
+        println!("{}", scene.report().await);
     }
-    context.delete_namespace().await?;
+    if std::env::var_os("E2E_KEEP").is_some() {
+        println!("E2E_KEEP: everything is kept");
+    } else {
+        scene.close().await?;
+    }
     outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-async fn checked<Fut>(context: &Context, test: impl FnOnce(Context) -> Fut) -> Result
+async fn checked<S: Scene, Fut>(scene: &S, test: impl FnOnce(S) -> Fut) -> Result
 where
     Fut: Future<Output = Result>,
 {
-    Box::pin(test(context.clone())).await?;
-    let versions = context.workloads.versions()?;
-    let broken = promises::broken(versions.iter().map(AsRef::as_ref));
-    ensure!(broken.is_empty(), "promises that were broken:\n{}", broken.join("\n"));
-    secrets::never_left_secrets(context).await
+    Box::pin(test(scene.clone())).await?;
+    scene.check().await
 }
 
 async fn remove_leftovers(client: &Client) -> Result {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
     let ours = ListParams::default().labels(LABEL);
+    Api::<Node>::all(client.clone()).delete_collection(&DeleteParams::default(), &ours).await?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
     for namespace in namespaces.list(&ours).await? {
         if namespace.metadata.deletion_timestamp.is_none() {
             namespaces.delete(&namespace.name_any(), &DeleteParams::default()).await?;
@@ -107,7 +158,44 @@ async fn remove_leftovers(client: &Client) -> Result {
     Ok(())
 }
 
-impl Context {
+impl Scene for Context {
+    const CONTROLLERS: &'static [&'static str] = &controllers::NAMES;
+
+    async fn open(place: Place) -> Result<Self> {
+        let Place { client, namespace } = &place;
+        let (workloads, claims, secrets) = tokio::try_join!(
+            history::of_namespace(client, namespace),
+            history::of_namespace(client, namespace),
+            history::of_namespace(client, namespace),
+        )?;
+        Ok(Self { place, workloads, claims, secrets })
+    }
+
+    async fn check(&self) -> Result {
+        let versions = self.workloads.versions()?;
+        let broken = promises::broken(versions.iter().map(AsRef::as_ref));
+        ensure!(broken.is_empty(), "promises that were broken:\n{}", broken.join("\n"));
+        secrets::never_left_secrets(self).await
+    }
+
+    async fn report(&self) -> String {
+        let kinds = "workloads,resourceclaims.score.dev,workloadplans,workloadexposures,pods";
+        let seen = self
+            .seen(&[
+                &["get", kinds, "--output=wide"],
+                &["get", "workloads", "--output=yaml"],
+                &["get", "events", "--sort-by=.metadata.creationTimestamp"],
+            ])
+            .await;
+        seen + &controllers::last_log_lines(&self.client, &controllers::NAMES, LOG_LINES).await
+    }
+
+    async fn close(&self) -> Result {
+        self.remove().await
+    }
+}
+
+impl Place {
     async fn create(client: Client, theme: &str) -> Result<Self> {
         let name = format!("e2e-{theme}-{:06x}", rand::random_range(0..0x100_0000));
         let labels = BTreeMap::from([
@@ -120,19 +208,10 @@ impl Context {
         // Before this one exists, every pod is refused.
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &name);
         wait::until_there(&accounts, "default", "made", PATIENCE, |_| true).await?;
-        let (workloads, claims, secrets) = tokio::try_join!(
-            history::of_namespace(&client, &name),
-            history::of_namespace(&client, &name),
-            history::of_namespace(&client, &name),
-        )?;
-        Ok(Self { client, namespace: name, workloads, claims, secrets })
+        Ok(Self { client, namespace: name })
     }
 
-    async fn delete_namespace(&self) -> Result {
-        if std::env::var_os("E2E_KEEP").is_some() {
-            println!("E2E_KEEP: namespace {} is kept", self.namespace);
-            return Ok(());
-        }
+    pub(crate) async fn remove(&self) -> Result {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
         Ok(())
@@ -162,6 +241,47 @@ impl Context {
         self.apply(&apply::repository_file(path)?).await
     }
 
+    /// What kubectl prints, in the namespace.
+    ///
+    /// # Errors
+    /// As [`kubectl::kubectl`].
+    pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
+        kubectl::kubectl(&[&["--namespace", self.namespace.as_str()], args].concat()).await
+    }
+
+    /// What kubectl prints for each of these commands, for the reader of a failed test.
+    pub(crate) async fn seen(&self, commands: &[&[&str]]) -> String {
+        let mut text = format!("\n=== namespace {}\n", self.namespace);
+        for args in commands {
+            let said = tokio::time::timeout(Duration::from_secs(20), self.kubectl(args)).await;
+            let said = said.map(|said| said.unwrap_or_else(|error| format!("{error:#}"))).unwrap_or_default();
+            text += &format!("$ kubectl {}\n{said}\n", args.join(" "));
+        }
+        text
+    }
+
+    /// Deletes an object and waits until it is gone.
+    ///
+    /// # Errors
+    /// It was not there, or stays.
+    pub async fn delete<K>(&self, name: &str) -> Result
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + Serialize
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let api = self.api::<K>();
+        let object = api.get(name).await.with_context(|| format!("no {name} to delete"))?;
+        api.delete(name, &DeleteParams::default()).await?;
+        wait::until_gone(&api, &object).await
+    }
+}
+
+impl Context {
     /// Merges `patch` into the Workload, as `kubectl patch --type=merge` does.
     ///
     /// # Errors
@@ -213,53 +333,6 @@ impl Context {
         };
         let what = format!("{type_}=False/{reason} with {words:?}");
         wait::until_there(&self.api(), name, &what, PATIENCE, is_told).await.map(drop)
-    }
-
-    /// Deletes an object and waits until it is gone.
-    ///
-    /// # Errors
-    /// It was not there, or stays.
-    pub async fn delete<K>(&self, name: &str) -> Result
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + Serialize
-            + DeserializeOwned
-            + Send
-            + 'static,
-    {
-        let api = self.api::<K>();
-        let object = api.get(name).await.with_context(|| format!("no {name} to delete"))?;
-        api.delete(name, &DeleteParams::default()).await?;
-        wait::until_gone(&api, &object).await
-    }
-
-    /// What kubectl prints, in the namespace.
-    ///
-    /// # Errors
-    /// As [`kubectl::kubectl`].
-    pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
-        kubectl::kubectl(&[&["--namespace", self.namespace.as_str()], args].concat()).await
-    }
-
-    /// What the reader of a failed test wants to see.
-    async fn report(&self) -> String {
-        let mut text = format!("\n=== namespace {}\n", self.namespace);
-        for args in [
-            &[
-                "get",
-                "workloads,resourceclaims.score.dev,workloadplans,workloadexposures,pods",
-                "--output=wide",
-            ][..],
-            &["get", "workloads", "--output=yaml"],
-            &["get", "events", "--sort-by=.metadata.creationTimestamp"],
-        ] {
-            let said = tokio::time::timeout(Duration::from_secs(20), self.kubectl(args)).await;
-            let said = said.map(|said| said.unwrap_or_else(|error| format!("{error:#}"))).unwrap_or_default();
-            text += &format!("$ kubectl {}\n{said}\n", args.join(" "));
-        }
-        text + &controllers::last_log_lines(&self.client, LOG_LINES).await
     }
 }
 

@@ -27,11 +27,30 @@ pub fn command_in_network_of(machine: &str) -> Result<Command> {
 }
 
 fn cluster_command(verb: &str, machine: &str) -> Result<Command> {
+    let mut command = cluster()?;
+    command.args([verb, machine]);
+    Ok(command)
+}
+
+fn cluster() -> Result<Command> {
     let folder = cluster::local_state()?;
     let name = folder.file_name().unwrap_or_default().to_os_string();
     let mut command = Command::new(cluster::repository().join(Path::new("hack/cluster/cluster")));
-    command.env("CLUSTER_NAME", name).env("CLUSTER_DIR", &folder).args([verb, machine]);
+    command.env("CLUSTER_NAME", name).env("CLUSTER_DIR", &folder);
     Ok(command)
+}
+
+/// Starts the scheduler of the local cluster anew, with these flags more than it has by itself. Flags that it has
+/// already change nothing.
+///
+/// # Errors
+/// The cluster under test is not the local one, or its scheduler does not start.
+pub async fn restart_scheduler(flags: &str) -> Result {
+    let url = kube::Config::infer().await?.cluster_url;
+    let port = url.port_u16().context("the local cluster has a port")?.to_string();
+    let mut command = cluster()?;
+    command.env("CLUSTER_API_PORT", port).env("SCHEDULER_EXTRA_ARGS", flags).arg("up");
+    kubectl::run(&mut command).await.map(drop)
 }
 
 /// Ends the process of a pod's first container by SIGKILL: no signal handler runs, nothing is given back.

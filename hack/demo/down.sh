@@ -18,7 +18,7 @@ remove_from_current_cluster() {
   hack/tools/install.sh helm
   use_cluster
   delete_examples
-  uninstall_charts
+  uninstall_charts "${CONTROLLERS[@]}" crds
   say "The kinds of score.dev stay, because deleting a kind deletes every object of it. To remove them too:
   kubectl delete crd --selector app.kubernetes.io/part-of=score-orchestrator"
 }

@@ -7,4 +7,4 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 lint() { cargo clippy --locked --workspace "$@" -- --deny warnings; }
 
 lint --all-targets
-lint --test together --test alone
+lint --test together --test alone --test podsets

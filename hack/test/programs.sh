@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
 : "${E2E_PROGRAMS:?a folder}"
-built=$(cargo build --locked --workspace --bins --test together --test alone \
+built=$(cargo build --locked --workspace --bins --test together --test alone --test podsets \
   --message-format json-render-diagnostics)
 mkdir -p "$E2E_PROGRAMS"
 jq --raw-output 'select(.target.kind == ["test"] and .executable) | [.executable, .target.name] | @tsv' <<<"$built" \

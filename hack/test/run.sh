@@ -61,11 +61,14 @@ group_cluster() {
   # What comes now mostly waits, so what is left to compile is compiled beside it.
   [ "$1" = alone ] || begin "unit tests" hack/test/unit.sh
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
-  begin "local cluster" hack/cluster/test.sh # it makes a cluster of its own
+  # Each makes a cluster of its own.
+  begin "local cluster" hack/cluster/test.sh
+  begin "pod-set planner" hack/test/planner.sh
   begin "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
   finish "charts, judged by the API server"
   finish "local cluster"
+  finish "pod-set planner"
   [ "$1" = alone ] || finish "unit tests"
   step "demo-down" make demo-down
 }

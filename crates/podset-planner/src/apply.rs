@@ -8,15 +8,15 @@ use std::sync::Arc;
 
 use controller_kit::{Applied, Applier};
 use futures::{StreamExt as _, stream};
-use json_patch::Patch;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client, Resource, ResourceExt as _,
-    api::{Patch as KubePatch, PatchParams},
+    api::{Patch, PatchParams},
     core::NamespaceResourceScope,
 };
 use podset_types::{SchedulePlan, ScheduleTrigger};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{
     NAME,
@@ -24,6 +24,7 @@ use crate::{
     caches::Caches,
     dereference::World,
     metrics::Metrics,
+    renew,
 };
 
 /// How many writes to pods are under way at once.
@@ -67,7 +68,7 @@ impl Writer {
     /// # Errors
     /// If the API server does not answer as it should.
     pub async fn fire(&self, trigger: &ScheduleTrigger) -> Result<Outcome, Error> {
-        let fired = self.patch(trigger, None, patch::fire(trigger)).await?;
+        let fired = self.patch(trigger, None, Patch::Json(patch::fire(trigger))).await?;
         Ok(fired.map_or(Outcome::Outdated, |fired| {
             self.caches.stores.triggers.record(fired);
             Outcome::Written
@@ -90,8 +91,9 @@ impl Writer {
             self.applier.delete(&**pod).await.map_err(|source| failed(&**pod, source))?;
             self.metrics.recycled();
         }
-        let withdrawn = intent.withdraw.iter().map(|pod| (pod.clone(), patch::withdraw(pod)));
-        let reserved = intent.reserve.iter().map(|(pod, node)| (pod.clone(), patch::reserve(pod, node)));
+        let withdrawn = intent.withdraw.iter().map(|pod| (pod.clone(), Patch::Json(patch::withdraw(pod))));
+        let reserved =
+            intent.reserve.iter().map(|(pod, node)| (pod.clone(), Patch::Json(patch::reserve(pod, node))));
         let patches: Vec<_> = withdrawn.chain(reserved).collect();
         let wanted = patches.len();
         let written = self.patch_pods(Some("status"), patches).await?;
@@ -105,12 +107,24 @@ impl Writer {
     pub async fn release(&self, releases: &[(Arc<Pod>, Release)]) -> Result<Outcome, Error> {
         let patches = releases.iter().filter_map(|(pod, release)| {
             let node = release.pin.then_some(release.node.as_str());
-            Some((pod.clone(), patch::release(pod, node)?))
+            Some((pod.clone(), Patch::Json(patch::release(pod, node)?)))
         });
         let patches: Vec<_> = patches.collect();
         let written = self.patch_pods(None, patches).await?;
         self.metrics.released(written);
         Ok(if written < releases.len() { Outcome::Outdated } else { Outcome::Written })
+    }
+
+    /// Tells `scheduler` what is reserved for `pods`. One that has changed meanwhile was written to, which tells it too.
+    ///
+    /// # Errors
+    /// If the API server does not answer as it should.
+    pub async fn renew(&self, pods: Vec<Arc<Pod>>, scheduler: &str) -> Result<(), Error> {
+        let patches = pods.into_iter().map(|pod| {
+            let patch = renew::patch(&pod, scheduler);
+            (pod, patch)
+        });
+        self.patch_pods(None, patches.collect()).await.map(drop)
     }
 
     async fn plan(&self, wanted: &Wanted, live: Option<&SchedulePlan>) -> Result<(), Error> {
@@ -136,7 +150,7 @@ impl Writer {
     async fn patch_pods(
         &self,
         subresource: Option<&str>,
-        patches: Vec<(Arc<Pod>, Patch)>,
+        patches: Vec<(Arc<Pod>, Patch<Value>)>,
     ) -> Result<usize, Error> {
         let written = stream::iter(patches).map(|(pod, patch)| async move {
             let patched = self.patch(&*pod, subresource, patch).await?;
@@ -148,7 +162,12 @@ impl Writer {
     }
 
     /// The object as it is after `patch`; None if the patch does not hold for it any more.
-    async fn patch<K>(&self, object: &K, subresource: Option<&str>, patch: Patch) -> Result<Option<K>, Error>
+    async fn patch<K>(
+        &self,
+        object: &K,
+        subresource: Option<&str>,
+        patch: Patch<Value>,
+    ) -> Result<Option<K>, Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -157,7 +176,7 @@ impl Writer {
     {
         let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
         let params = PatchParams { field_manager: Some(NAME.to_owned()), ..PatchParams::default() };
-        let (name, patch) = (object.name_any(), KubePatch::Json::<()>(patch));
+        let name = object.name_any();
         let patched = match subresource {
             Some(subresource) => api.patch_subresource(subresource, &name, &params, &patch).await,
             None => api.patch(&name, &params, &patch).await,

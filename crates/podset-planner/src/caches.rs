@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Container, Namespace, Node, PersistentVolume, P
 use kube::{Api, ResourceExt as _, runtime::watcher};
 use podset_types::{SchedulePlan, ScheduleTrigger};
 
-use crate::pods::set_of;
+use crate::{pods::set_of, renew::ANNOTATION};
 
 /// A cache for each kind, whoever fills it.
 #[derive(Clone)]
@@ -115,7 +115,10 @@ pub fn watch_all(kit: &Kit) -> (Caches, AllChanges) {
 
 /// Drops what planning does not look at: every pod of the cluster is kept.
 fn slim_pod(pod: &mut Pod) {
-    pod.metadata.annotations = None;
+    pod.metadata.annotations = pod.metadata.annotations.take().map(|mut annotations| {
+        annotations.retain(|key, _| key == ANNOTATION);
+        annotations
+    });
     if let Some(spec) = &mut pod.spec {
         spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()).for_each(slim_container);
         spec.ephemeral_containers = None;

@@ -29,7 +29,9 @@ use crate::{
     dereference::{World, dereference, survey},
     events::{Told, tell, tell_of_planners},
     metrics::Metrics,
+    orphans,
     phase::{Phase, phase},
+    renew::{self, Schedulers},
     status,
     sweep::sweep,
     triggers::work,
@@ -50,6 +52,7 @@ pub struct Planner {
     told: Told,
     pace: Pace,
     planners: Planners,
+    schedulers: Option<Schedulers>,
     /// Held from planning to reserving: two sets that are planned at once would be given the same room.
     turn: Mutex<()>,
 }
@@ -88,13 +91,19 @@ impl Planner {
         let writer = Writer::new(client, applier.clone(), caches.clone(), metrics.clone());
         let (told, pace, turn) = (Told::default(), Pace::default(), Mutex::default());
         let planners = Planners::none();
-        Self { caches, applier, writer, events, metrics, told, pace, planners, turn }
+        Self { caches, applier, writer, events, metrics, told, pace, planners, schedulers: None, turn }
     }
 
     /// The same, asking `planners`.
     #[must_use]
     pub fn with_planners(self, planners: Planners) -> Self {
         Self { planners, ..self }
+    }
+
+    /// Tells a scheduler that has started anew what is reserved.
+    #[must_use]
+    pub fn with_schedulers(self, schedulers: Schedulers) -> Self {
+        Self { schedulers: Some(schedulers), ..self }
     }
 
     /// One pass for the set of `trigger` at the time `now`. Tells when to look again if nothing changes.
@@ -117,6 +126,7 @@ impl Planner {
             Outcome::Written => self.release(trigger, &mut intent, now).await?,
             Outcome::Outdated => Outcome::Outdated,
         };
+        self.renew(trigger, &intent, now).await?;
         let looked_again = self.conclude(trigger, &intent, now).await?;
         let again = [(outcome == Outcome::Outdated).then_some(SOON), looked_again, view.wait(&intent)];
         Ok(again.into_iter().flatten().min().map_or_else(Action::await_change, Action::requeue))
@@ -185,6 +195,20 @@ impl Planner {
         let good = spawn_blocking(move || recheck(&view.set, &survey(&caches), releases)).await?;
         let outcome = self.writer.release(&good).await?;
         Ok(if good.len() < wanted { Outcome::Outdated } else { outcome })
+    }
+
+    /// Renews what was reserved before this pass, for a scheduler that may not know of it.
+    async fn renew(
+        &self,
+        trigger: &Arc<ScheduleTrigger>,
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(scheduler) = self.schedulers.as_ref().and_then(Schedulers::working) else { return Ok(()) };
+        let Ok(view) = View::of(&self.caches, trigger, now) else { return Ok(()) };
+        let mut due = renew::due(&view.set, &scheduler);
+        due.retain(|pod| intent.reserve.iter().all(|(reserved, _)| reserved.uid() != pod.uid()));
+        if due.is_empty() { Ok(()) } else { Ok(self.writer.renew(due, &scheduler).await?) }
     }
 
     /// Says what came of it. What is only progress may have to wait for a while, which is the answer.
@@ -276,16 +300,24 @@ pub async fn start_with(kit: Kit, ask: AskArgs) {
         }
     };
     let (caches, changes) = watch_all(&kit);
-    let work = work(&caches, changes);
+    let (schedulers, of_schedulers) = Schedulers::watch(&kit);
+    let work = work(&caches, changes, Box::pin(of_schedulers));
     let (planners, services) = Planners::watch(&kit, &ask);
-    let planner =
-        Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics).with_planners(planners);
+    let planner = Planner::new(caches.clone(), kit.client.clone(), kit.events.clone(), metrics)
+        .with_planners(planners)
+        .with_schedulers(schedulers);
     let inner =
         Controller::for_stream(work.triggers, caches.stores.triggers.store()).reconcile_on(work.concerned);
+    let (known, pods) = (caches.clone(), caches.stores.pods.clone());
+    let (events, told) = (kit.events.clone(), Arc::new(orphans::Told::default()));
+    let telling = kit.run_departures(&pods, work.orphans, move |pod| {
+        let (caches, events, told) = (known.clone(), events.clone(), told.clone());
+        async move { orphans::tell(&caches, &events, &told, pod, Timestamp::now()).await }
+    });
     let (plans, applier) = (caches.stores.plans.clone(), kit.applier());
     let sweeping = kit.run_departures(&plans, work.left_over, move |plan| {
         let (caches, applier) = (caches.clone(), applier.clone());
         async move { sweep(&caches, &applier, plan).await }
     });
-    tokio::join!(kit.run_controller(planner, inner), sweeping, services);
+    tokio::join!(kit.run_controller(planner, inner), sweeping, telling, services);
 }

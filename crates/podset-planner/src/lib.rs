@@ -8,7 +8,8 @@
 //! A reconcile is of one trigger, and is one pass through these steps, a module each: [`dereference`] reads what is
 //! there, [`consult`] what external planners say, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
 //! where, [`apply`] reserves, [`build::recheck`] looks whether all of it still holds, `apply` releases, [`status`] finds
-//! what to say, [`update_status`] says it. [`controller`] strings them together. Those that decide are pure.
+//! what to say, [`update_status`] says it. Beside them, [`renew`] tells a scheduler that has started anew what is
+//! reserved, [`orphans`] tells pods that no trigger governs. [`controller`] strings them together. Those that decide are pure.
 //!
 //! [`serve`] is a planner that others may ask. [`verify`] is the command line tool that compares plans with what became of them.
 
@@ -21,8 +22,10 @@ mod controller;
 mod dereference;
 mod events;
 mod metrics;
+mod orphans;
 mod phase;
 mod pods;
+mod renew;
 pub mod serve;
 mod status;
 mod sweep;
@@ -38,6 +41,7 @@ pub use caches::{Caches, Stores};
 pub use consult::{Planners, Route, Target};
 pub use controller::{Error, Planner, start, start_with};
 pub use metrics::Metrics;
+pub use renew::Schedulers;
 pub use sweep::sweep;
 
 /// This controller's name: field manager, lease, reporter of events and label of metrics.

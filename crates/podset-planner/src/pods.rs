@@ -42,6 +42,11 @@ pub fn gate(pod: &Pod) -> Option<usize> {
     pod.spec.as_ref()?.scheduling_gates.as_ref()?.iter().position(|gate| gate.name == GATE)
 }
 
+/// Whether any gate, ours or another's, keeps the scheduler from `pod`.
+pub fn is_gated(pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref()).is_some_and(|gates| !gates.is_empty())
+}
+
 /// The node whose room is reserved for `pod`.
 pub fn nominated(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.nominated_node_name.as_deref().filter(|node| !node.is_empty())

@@ -8,6 +8,7 @@ use std::{
 
 use controller_kit::Cache;
 use futures::{Stream, StreamExt as _, channel::mpsc, stream, stream::BoxStream};
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Resource, ResourceExt as _,
     runtime::{reflector::ObjectRef, watcher},
@@ -17,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{
     caches::{AllChanges, Caches, Changes},
-    pods::set_of,
+    pods::{gate, set_of},
 };
 
 /// How often at most the sets that wait for room are looked at.
@@ -31,16 +32,19 @@ pub struct Work {
     pub concerned: BoxStream<'static, ObjectRef<ScheduleTrigger>>,
     /// The plans that may be left over.
     pub left_over: BoxStream<'static, SchedulePlan>,
+    /// The pods whose sets have no trigger.
+    pub orphans: BoxStream<'static, Pod>,
 }
 
 /// Tells from all changes what there is to do.
-pub fn work(caches: &Caches, changes: AllChanges) -> Work {
+pub fn work(caches: &Caches, changes: AllChanges, schedulers: Changes<Lease>) -> Work {
     let (sender, left_over) = mpsc::unbounded();
+    let (orphaned, orphans) = mpsc::unbounded();
     let elsewhere = Arc::new(Notify::new());
     let AllChanges { triggers, plans, pods, nodes, claims, volumes, namespaces } = changes;
     let stores = &caches.stores;
     let mut of_triggers = Sets::new(stores.triggers.clone());
-    let governing = Wake { caches: caches.clone(), left_over: sender };
+    let governing = Wake { caches: caches.clone(), left_over: sender, orphaned };
     let (of_pods, of_plans) = (governing.clone(), governing.clone());
     let triggers =
         triggers.flat_map(move |changed| stream::iter(rivals(&governing, &mut of_triggers, changed)));
@@ -48,9 +52,11 @@ pub fn work(caches: &Caches, changes: AllChanges) -> Work {
     let room = elsewhere.clone();
     let pods = changed(pods).flat_map(move |pod| {
         room.notify_one();
-        stream::iter(
-            pod_sets.touched(&pod).into_iter().flat_map(|set| of_pods.wake(&set)).collect::<Vec<_>>(),
-        )
+        let woken: Vec<_> = pod_sets.touched(&pod).into_iter().flat_map(|set| of_pods.wake(&set)).collect();
+        if woken.is_empty() {
+            of_pods.orphaned(pod);
+        }
+        stream::iter(woken)
     });
     let mut plan_sets = Sets::new(stores.plans.clone());
     let plans = changed(plans).flat_map(move |plan| {
@@ -65,9 +71,15 @@ pub fn work(caches: &Caches, changes: AllChanges) -> Work {
         notifies(claims, &elsewhere),
         notifies(volumes, &elsewhere),
         notifies(namespaces, &elsewhere),
+        notifies(schedulers, &elsewhere),
         waiting(stores.triggers.clone(), elsewhere).boxed(),
     ]);
-    Work { triggers: Box::pin(triggers), concerned: concerned.boxed(), left_over: left_over.boxed() }
+    Work {
+        triggers: Box::pin(triggers),
+        concerned: concerned.boxed(),
+        left_over: left_over.boxed(),
+        orphans: orphans.boxed(),
+    }
 }
 
 fn changed<K: Send + 'static>(changes: Changes<K>) -> BoxStream<'static, K> {
@@ -123,6 +135,7 @@ fn rivals(
         Err(error) => return vec![Err(error)],
     };
     let touched = sets.touched(&changed);
+    touched.iter().for_each(|set| wake.orphans_of(set));
     let rivals = touched.iter().flat_map(|set| wake.governing(set));
     let mut all: Vec<_> = rivals
         .filter(|rival| rival.metadata.name != changed.metadata.name)
@@ -163,6 +176,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Sets<K> {
 struct Wake {
     caches: Caches,
     left_over: mpsc::UnboundedSender<SchedulePlan>,
+    orphaned: mpsc::UnboundedSender<Pod>,
 }
 
 impl Wake {
@@ -176,6 +190,22 @@ impl Wake {
             let _ = self.left_over.unbounded_send(Arc::unwrap_or_clone(plan));
         }
         triggers
+    }
+
+    /// A pod may have lost the last trigger of its set. Only one that is held waits for another.
+    fn orphaned(&self, pod: Pod) {
+        if gate(&pod).is_some() {
+            // As above.
+            let _ = self.orphaned.unbounded_send(pod);
+        }
+    }
+
+    /// All pods of a set that has no trigger any more.
+    fn orphans_of(&self, (namespace, set): &SetKey) {
+        if self.caches.governing.get(namespace, set).is_empty() {
+            let members = self.caches.members.get(namespace, set);
+            members.into_iter().for_each(|pod| self.orphaned(Arc::unwrap_or_clone(pod)));
+        }
     }
 
     fn wake(&self, set: &SetKey) -> Vec<ObjectRef<ScheduleTrigger>> {

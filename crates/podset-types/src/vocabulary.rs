@@ -34,6 +34,8 @@ pub enum Reason {
     Succeeded,
     /// The set has no member.
     NoMembers,
+    /// Of an event on a pod: no trigger governs its set.
+    NoTrigger,
     /// The trigger has no label that names a set.
     NoPodSet,
     /// The trigger is set back to `Planning` by hand, or was never set to `Schedule`, and has no quiet time.

@@ -10,11 +10,6 @@ use e2e::{Context, Result, alone, audit, controllers};
 /// What follows Ready within moments, such as an event, still belongs to the change.
 const SETTLE: Duration = Duration::from_secs(5);
 
-fn window() -> Result<Duration> {
-    let seconds = std::env::var("E2E_QUIET_SECONDS").unwrap_or_else(|_| "120".to_owned());
-    Ok(Duration::from_secs(seconds.parse()?))
-}
-
 #[tokio::test]
 async fn while_nothing_changes_no_controller_writes_anything() -> Result {
     alone("quiet", async |context: Context| {
@@ -24,7 +19,7 @@ async fn while_nothing_changes_no_controller_writes_anything() -> Result {
 }
 
 async fn nothing_is_written(context: &Context) -> Result {
-    let window = window()?;
+    let window = audit::quiet_window()?;
     let start = audit::mark(context).await?;
     configure(context, "1.0.0", &offering(&[shipped_type("redis")?])).await?;
     context.apply_file("docs/examples/hello/workload.yaml").await?;
@@ -40,12 +35,12 @@ async fn nothing_is_written(context: &Context) -> Result {
     let settled = audit::mark(context).await?;
     tokio::time::sleep(window).await;
     let end = audit::mark(context).await?;
-    let busy = audit::controllers_writes(&start, &settled).await?;
+    let busy = audit::writes_of(&controllers::NAMES, &start, &settled).await?;
     for name in controllers::NAMES {
         let wrote = busy.iter().any(|write| write.user.username == audit::account(name));
         ensure!(wrote, "the audit log shows no write by {name} even while it worked: nothing was tested");
     }
-    let quiet = audit::controllers_writes(&settled, &end).await?;
+    let quiet = audit::writes_of(&controllers::NAMES, &settled, &end).await?;
     ensure!(quiet.is_empty(), "in {window:?} without a change:\n{}", audit::summary(&quiet));
     Ok(())
 }

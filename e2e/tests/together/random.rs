@@ -122,7 +122,7 @@ async fn random_valid_workloads_leave_no_write_that_the_api_server_refuses() -> 
         }
         all_are_answered(&context, &names).await?;
         let end = audit::mark(&context).await?;
-        let mut writes = audit::controllers_writes(&start, &end).await?;
+        let mut writes = audit::writes_of(&controllers::NAMES, &start, &end).await?;
         writes.retain(|write| write.object_ref.namespace == context.namespace);
         ensure!(writes.len() >= SAMPLE, "the audit log shows too few writes: {}", audit::summary(&writes));
         writes.retain(audit::Write::was_refused);

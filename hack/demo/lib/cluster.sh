@@ -2,7 +2,7 @@
 # Which cluster the commands that follow talk to.
 
 start_cluster() {
-  [ "$CLUSTER" = current ] || hack/cluster/cluster up
+  [ "$CLUSTER" = current ] || hack/cluster/cluster up "$CLUSTER_NODES"
   use_cluster
 }
 

@@ -7,6 +7,7 @@ CLUSTER=${CLUSTER:-local}
 # Where `current` pushes the images, such as registry.example.com/team.
 IMAGE_REGISTRY=${IMAGE_REGISTRY:-}
 
+CLUSTER_NODES= # of the local cluster: as many as there are, or one
 SYSTEM_NAMESPACE=score-system
 # On a namespace that the demo has made and may remove again.
 OWNED_LABEL=app.kubernetes.io/managed-by=score-demo

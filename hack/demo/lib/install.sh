@@ -17,12 +17,17 @@ install_charts() {
   make_namespace
   install_chart crds
   for chart in "${CONTROLLERS[@]}"; do
-    install_chart "$chart" --values <(with_image_prefix "charts/$chart/values.yaml") \
-      --set "image.pullPolicy=$(pull_policy),podAnnotations.checksum/image=$(image_checksum "score-$chart")"
+    install_controller "$chart" "score-$chart"
   done
   for chart in "${CONTROLLERS[@]}"; do
     wait_for_controller "score-$chart"
   done
+}
+
+# install_controller CHART IMAGE
+install_controller() {
+  install_chart "$1" --values <(with_image_prefix "charts/$1/values.yaml") \
+    --set "image.pullPolicy=$(pull_policy),podAnnotations.checksum/image=$(image_checksum "$2")"
 }
 
 # A registry may have a newer image under the same tag than a node; the local cluster's nodes
@@ -65,9 +70,10 @@ wait_for_controller() {
 
 uninstall_charts() {
   local chart
-  for chart in "${CONTROLLERS[@]}" crds; do
+  for chart; do
     helm uninstall "score-$chart" --namespace "$SYSTEM_NAMESPACE" --ignore-not-found --wait >/dev/null
     say "removed charts/$chart"
   done
-  kubectl delete namespace --selector "$OWNED_LABEL" --ignore-not-found
+  # A namespace that the demo has not made stays.
+  kubectl delete namespace --selector "$OWNED_LABEL,kubernetes.io/metadata.name=$SYSTEM_NAMESPACE"
 }

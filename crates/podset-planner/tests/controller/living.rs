@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::world::{self, NAMESPACE, SET, TRIGGER, World, is_held, node, pod, trigger};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod, events::v1::Event};
+use kube::ResourceExt as _;
 use podset_planner::{NAME, start};
 use podset_types::{SchedulePlan, ScheduleTrigger, TriggerState};
 use serde_json::json;
@@ -71,6 +72,48 @@ async fn a_plan_that_nobody_governs_any_more_goes_with_its_pods() {
     until("the trigger governs nothing", || world.condition("Ready") == "False NoPodSet").await;
     world.remove_pods();
     until("its plan is gone", || world.server.list::<SchedulePlan>().is_empty()).await;
+    drop(stop);
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scheduler_that_starts_anew_is_told_what_is_reserved() {
+    let world = World::new(&json!({"state": "Schedule"}), 1, 1);
+    let lease = json!({"metadata": {"namespace": "kube-system", "name": "kube-scheduler"}, "spec": {"holderIdentity": "one"}});
+    world.server.insert(serde_json::from_value::<Lease>(lease).unwrap());
+    world.server.modify(NAMESPACE, "web-00", |pod: &mut Pod| {
+        let gates = pod.spec.as_mut().unwrap().scheduling_gates.as_mut().unwrap();
+        gates.push(serde_json::from_value(json!({"name": "example.com/other"})).unwrap());
+    });
+    let told = || world.pod("web-00").annotations().get("planner.ciena.io/reserved-with").cloned();
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    until("the scheduler is told", || told().as_deref() == Some("one")).await;
+    world.server.modify("kube-system", "kube-scheduler", |lease: &mut Lease| {
+        lease.spec.as_mut().unwrap().holder_identity = Some("two".to_owned());
+    });
+    until("the next one is told", || told().as_deref() == Some("two")).await;
+    drop(stop);
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_pod_that_loses_its_trigger_or_never_had_one_is_told() {
+    let world = World::new(&json!({"state": "Planning"}), 1, 1);
+    world.server.insert(pod("stray", "other"));
+    let told = |pod: &str| {
+        let events = world.server.list::<Event>().into_iter();
+        let mut about =
+            events.filter(|event| event.regarding.as_ref().is_some_and(|it| it.name.as_deref() == Some(pod)));
+        about.any(|event| event.note.is_some_and(|note| note.contains("no ScheduleTrigger")))
+    };
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    until("the stray one is told", || told("stray")).await;
+    until("the set is held", || world.condition("Released") == "False HeldByUser").await;
+    assert!(!told("web-00"));
+    world.server.remove::<ScheduleTrigger>(NAMESPACE, TRIGGER);
+    until("the others are told", || told("web-00")).await;
     drop(stop);
     running.await.unwrap();
 }

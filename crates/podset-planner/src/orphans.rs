@@ -1,0 +1,115 @@
+//! Pods that are held although nobody says when their set is to be scheduled: they are told so.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use k8s_controller::events::{Event, EventRecorder, EventType};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{ResourceExt as _, runtime::controller::Action};
+use podset_types::{LABEL_POD_SET, Reason};
+
+use crate::{
+    caches::Caches,
+    phase::after,
+    pods::{created, gate, is_alive, set_of},
+};
+
+/// A trigger may be made right after its pods, by the same command.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long what was told is remembered: as long as the API server keeps events, unless it is told otherwise.
+const REMEMBER: Duration = Duration::from_secs(3600);
+
+/// Which pods were told, by uid, and when. Lost when the process ends, which costs an event for each that still waits.
+#[derive(Debug, Default)]
+pub struct Told(Mutex<HashMap<String, Instant>>);
+
+impl Told {
+    /// Whether `uid` has to be told at the time `now`; it is taken to be told from then on.
+    fn is_news(&self, uid: &str, now: Instant) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, last| now.duration_since(*last) < REMEMBER);
+        let news = !told.contains_key(uid);
+        if news {
+            told.insert(uid.to_owned(), now);
+        }
+        news
+    }
+}
+
+/// Tells `pod`, once, that it waits for a trigger, if it does at the time `now`. What cannot be told is logged: nothing
+/// depends on it.
+pub async fn tell(
+    caches: &Caches,
+    events: &EventRecorder,
+    told: &Told,
+    pod: Arc<Pod>,
+    now: Timestamp,
+) -> Action {
+    if caches.ready().await.is_err() {
+        return Action::await_change();
+    }
+    let Some(set) = orphaned(caches, &pod) else { return Action::await_change() };
+    if let Some(left) = grace(&pod, now) {
+        return Action::requeue(left);
+    }
+    if told.is_news(&pod.uid().unwrap_or_default(), Instant::now())
+        && let Err(error) = events.publish(&*pod, &event(&pod, set)).await
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell a pod why it waits");
+    }
+    Action::await_change()
+}
+
+/// The set of `pod`, if our gate holds it and no trigger governs its set.
+fn orphaned<'a>(caches: &Caches, pod: &'a Pod) -> Option<&'a str> {
+    let set = set_of(pod.labels()).filter(|_| gate(pod).is_some() && is_alive(pod))?;
+    caches.governing.get(&pod.namespace().unwrap_or_default(), set).is_empty().then_some(set)
+}
+
+/// How long its trigger may still take.
+fn grace(pod: &Pod, now: Timestamp) -> Option<Duration> {
+    let left = after(created(pod)?, GRACE)?.duration_since(now);
+    Duration::try_from(left).ok().filter(|left| !left.is_zero())
+}
+
+fn event(pod: &Pod, set: &str) -> Event {
+    let namespace = pod.namespace().unwrap_or_default();
+    Event {
+        type_: EventType::Warning,
+        reason: Reason::NoTrigger.to_string(),
+        action: "Hold".to_owned(),
+        note: Some(format!(
+            "held: no ScheduleTrigger in namespace {namespace} has the label {LABEL_POD_SET}: {set}; create one to have \
+             the set scheduled"
+        )),
+        related: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_told_once_an_hour_at_most() {
+        let (told, start) = (Told::default(), Instant::now());
+        assert!(told.is_news("a", start) && told.is_news("b", start));
+        assert!(!told.is_news("a", start + REMEMBER / 2));
+        assert!(told.is_news("a", start + REMEMBER));
+    }
+
+    #[test]
+    fn a_trigger_may_come_a_moment_after_its_pods() {
+        let mut pod = Pod::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        pod.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(100)));
+        assert_eq!(grace(&pod, at(102)), Some(Duration::from_secs(3)));
+        assert_eq!(grace(&pod, at(105)), None);
+        assert_eq!(grace(&pod, at(500)), None);
+    }
+}

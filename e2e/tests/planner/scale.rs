@@ -1,0 +1,52 @@
+//! A large set, and what it costs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use e2e::podsets::{PodSets, SET, alone};
+use e2e::{Result, audit, controllers};
+use podset_types::{MemberCounts, TriggerState};
+use serde_json::json;
+
+const PODS: usize = 500;
+/// Many more make the fake kubelet late on a small machine: nodes that miss their heartbeats are planned around, which costs.
+const NODES: usize = 100;
+/// Writes that a set costs however large it is: plan, statuses, progress once a second.
+const CONSTANT: usize = 60;
+const WITHIN: Duration = Duration::from_secs(300);
+
+#[tokio::test]
+async fn five_hundred_pods_on_a_hundred_nodes_cost_two_writes_each_and_a_few_more() -> Result {
+    alone("scale", async |sets: PodSets| {
+        sets.nodes(NODES, 8).await?;
+        sets.trigger(SET, json!({"state": "Planning"})).await?;
+        sets.create((0..PODS).map(|number| sets.pod(&format!("pod-{number}"), SET, json!({})))).await?;
+        let all = |count: i32| usize::try_from(count) == Ok(PODS);
+        let held = |members: MemberCounts| all(members.gated);
+        sets.until_members(SET, "holding all", WITHIN, held).await?;
+        sets.until_told(&format!("pod-{}", PODS - 1), "held by trigger team").await?;
+        let start = audit::mark(&sets).await?;
+        let fired = Instant::now();
+        sets.set_state(SET, TriggerState::Schedule).await?;
+        let bound = |members: MemberCounts| all(members.bound);
+        sets.until_members(SET, "all bound", WITHIN, bound).await?;
+        println!("from the trigger to {PODS} bound pods: {:?}", fired.elapsed());
+        let end = audit::mark(&sets).await?;
+        let metrics = controllers::get(&sets.client, controllers::PLANNER, "/metrics").await?;
+        let planning =
+            metrics.lines().filter(|line| line.starts_with("podset_planner_planning_duration_seconds_"));
+        planning.filter(|line| !line.contains("_bucket")).for_each(|line| println!("{line}"));
+        let writes = audit::writes_of(&[controllers::PLANNER], &start, &end).await?;
+        let to_pods = writes.iter().filter(|write| write.object_ref.resource == "pods").count();
+        println!("{to_pods} writes to pods, {} others", writes.len() - to_pods);
+        ensure!(to_pods >= PODS, "the audit log shows {to_pods} writes to pods: nothing was tested");
+        ensure!(
+            writes.len() <= 2 * PODS + CONSTANT,
+            "{} writes for {PODS} pods:\n{}",
+            writes.len(),
+            audit::summary(&writes)
+        );
+        sets.runs_as_planned(SET).await
+    })
+    .await
+}
