@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 
 use api_types::ResourceClaim;
 use kube::Client;
-use provisioner_kit::{Answer, Retry, SecretError, Secrets};
+use provisioner_kit::{Answer, Pass, Retry, SecretError, Secrets};
 use resource_template::{ChartInputs, ChartOrigin, HelmChart, ObjectKind, shortened_to};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -30,7 +30,6 @@ use self::{
 };
 use crate::{
     NAME,
-    controller::Pass,
     declare::{Declared, wrong},
 };
 

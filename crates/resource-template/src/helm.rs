@@ -8,6 +8,7 @@ mod objects;
 mod release;
 mod source;
 
+use object_template::ObjectName;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -16,10 +17,9 @@ use crate::{
     declaration::{Declaration, Problem, keep},
     external::{Authority, NameDocument, authority},
     inputs::Inputs,
-    kind::ObjectName,
     manifest::{Manifest, no_mark},
     manifests::{Misfit, Rendered, check},
-    render::{self, Renderer},
+    render::Renderer,
 };
 
 pub use self::source::ChartOrigin;
@@ -86,7 +86,7 @@ impl HelmChart {
         let credentials = document.secret_ref.map(|name| credentials(name, document.repository.is_some()));
         let credentials = keep(credentials.transpose(), format_args!("{PATH}.secretRef"), problems);
         let authority = document.ca_secret_ref.and_then(|name| authority(PATH, name, problems));
-        let values = render::check(&Value::Object(document.values.clone()));
+        let values = object_template::check(&Value::Object(document.values.clone()));
         keep(values, format_args!("{PATH}.values"), problems);
         Some(Self {
             source: source.ok()?,

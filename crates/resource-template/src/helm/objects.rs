@@ -2,17 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use object_template::{ObjectKind, ObjectKindError, shortened};
 use serde_json::{Map, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Options, options};
 
 use super::{PATH, named};
-use crate::{
-    declaration::valid_id,
-    inputs::Inputs,
-    kind::{ObjectKind, ObjectKindError, shortened},
-    manifest::Manifest,
-    manifests::Misfit,
-};
+use crate::{declaration::valid_id, inputs::Inputs, manifest::Manifest, manifests::Misfit};
 
 const HOOK: &str = "helm.sh/hook";
 const KEEP: &str = "helm.sh/resource-policy";

@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use object_template::{ObjectKind, ObjectKindError, Place};
 use serde_json::{Map, Value, json};
 
 use super::ChartInputs;
-use crate::{
-    kind::{ObjectKind, ObjectKindError, Place},
-    manifest::Manifest,
-};
+use crate::manifest::Manifest;
 
 /// What of Chart.yaml stands in the record: what Helm and the tools that look for old charts show.
 const ABOUT: [&str; 6] = ["apiVersion", "appVersion", "description", "name", "type", "version"];

@@ -2,11 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
+use object_template::{has_template, shortened};
 use semver::Version;
 use serde_json::Value;
 use url::Url;
 
-use crate::{external::Origin, kind::shortened, render::has_template};
+use crate::external::Origin;
 
 const REGISTRY: &str = "oci://";
 
