@@ -20,6 +20,8 @@ pub enum Watched {
     Always,
     /// Watches tell of all but a secret that was copied.
     AllButCopies,
+    /// Watches tell of all but the record of a release, which is a Secret that people may remove with Helm.
+    AllButRelease,
     /// Watches do not tell of what the declaration only reads.
     AllButReads,
     /// Nothing tells: it is looked at.
@@ -30,7 +32,7 @@ impl Watched {
     /// When to look again at what is not ready.
     fn waiting(self) -> Retry {
         match self {
-            Self::Always | Self::AllButCopies => Retry::Never,
+            Self::Always | Self::AllButCopies | Self::AllButRelease => Retry::Never,
             Self::AllButReads | Self::NowAndThen => Retry::Soon,
         }
     }
@@ -40,7 +42,7 @@ impl Watched {
         match self {
             Self::Always => Retry::Never,
             Self::AllButCopies | Self::AllButReads => Retry::Rarely,
-            Self::NowAndThen => Retry::Checked,
+            Self::AllButRelease | Self::NowAndThen => Retry::Checked,
         }
     }
 }

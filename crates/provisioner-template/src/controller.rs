@@ -154,6 +154,7 @@ fn watched(declared: &Declared) -> Watched {
     match (declared.rendered.reads.is_empty(), copied(&declared.rendered).is_empty()) {
         (false, _) => Watched::AllButReads,
         (true, false) => Watched::AllButCopies,
+        (true, true) if declared.declaration.helm().is_some() => Watched::AllButRelease,
         (true, true) => Watched::Always,
     }
 }

@@ -122,7 +122,7 @@ async fn what_is_changed_by_hand_is_put_right_and_what_the_chart_drops_goes() {
     world.server.modify(NAMESPACE, CONFIG, |map: &mut ConfigMap| map.data = None);
     world.server.remove::<Secret>(NAMESPACE, RELEASE);
     let world = world.restart();
-    world.pass().await.unwrap();
+    assert_eq!(world.pass().await.unwrap(), Retry::Checked, "no watch tells of the record");
     assert!(memory(&world).contains("maxmemory 64mb") && world.get::<Secret>(RELEASE).is_some());
     let without = |claim: &mut ResourceClaim| {
         edit(claim, "/helm", Value::Null);

@@ -58,6 +58,8 @@ fn content(given: &ChartInputs, about: &Value, objects: &[Manifest]) -> Value {
         "chart": {"metadata": Map::from_iter(known)},
         "config": given.values,
         "manifest": manifest,
+        // So Helm uses it, too, and is told by the API server that the objects have another manager.
+        "apply_method": "ssa",
     })
 }
 

@@ -131,7 +131,7 @@ fn the_record_shows_the_release_and_no_secret() {
     let content = BASE64_STANDARD.decode(BASE64_STANDARD.decode(content).unwrap()).unwrap();
     let release: Value = serde_json::from_slice(&content).unwrap();
     assert_eq!((&release["name"], &release["namespace"]), (&json!("shop-cache"), &json!("team")));
-    assert_eq!(release["config"], json!({"size": 3}));
+    assert_eq!((&release["config"], &release["apply_method"]), (&json!({"size": 3}), &json!("ssa")));
     assert_eq!(
         release["chart"]["metadata"],
         json!({"apiVersion": "v2", "name": "cache", "version": "1.2.3", "appVersion": "7.2"})
