@@ -129,12 +129,13 @@ where
     if !matches!(outcome, Ok(Ok(()))) {
         println!("{}", scene.report().await);
     }
-    if std::env::var_os("E2E_KEEP").is_some() {
+    let closed = if std::env::var_os("E2E_KEEP").is_some() {
         println!("E2E_KEEP: everything is kept");
+        Ok(())
     } else {
-        scene.close().await?;
-    }
-    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        scene.close().await
+    };
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(closed)
 }
 
 async fn checked<S: Scene, Fut>(scene: &S, test: impl FnOnce(S) -> Fut) -> Result

@@ -4,6 +4,8 @@
 //! to any other. Only the pods of the test select them, so tests may cordon, fill and delete theirs side by side. They need
 //! the kwok of the local cluster, which `hack/test/e2e.sh` starts.
 
+mod shapes;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::time::Duration;
@@ -14,11 +16,12 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt as _;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PostParams};
-use podset_types::{
-    GATE, LABEL_POD_SET, MemberCounts, SchedulePlan, ScheduleTrigger, TriggerState, plan_name,
-};
+use podset_types::{LABEL_POD_SET, MemberCounts, SchedulePlan, ScheduleTrigger, TriggerState, plan_name};
 use serde_json::{Value, json};
 
+pub use self::shapes::{
+    OTHER_GATE, both, cores, is_held, node_of, nominated, other_gate, pins, room, unscheduled_because,
+};
 use crate::history::{self, History, revision};
 use crate::namespace::{LABEL, LOG_LINES, Place, Scene, beside_others, by_itself};
 use crate::wait::{PATIENCE, eventually, until_there};
@@ -26,10 +29,6 @@ use crate::{Result, controllers, kubectl};
 
 /// The set that most tests are about, and the name of its trigger.
 pub const SET: &str = "team";
-/// A gate of somebody else, which keeps a pod from being bound after the planner has let it go.
-pub const OTHER_GATE: &str = "example.com/other";
-/// What every node of the local cluster has, whatever else is loaded.
-const IMAGE: &str = "localhost/score/pause:dev";
 const FAKE: &str = "kwok.x-k8s.io/node";
 /// Requests under way at once.
 const AT_ONCE: usize = 32;
@@ -110,8 +109,14 @@ impl Scene for PodSets {
 
     /// Pods first: those that are bound to a node that is gone linger.
     async fn close(&self) -> Result {
-        let at_once = DeleteParams::default().grace_period(0);
-        self.api::<Pod>().delete_collection(&at_once, &ListParams::default()).await?;
+        let (pods, at_once) = (self.api::<Pod>(), DeleteParams::default().grace_period(0));
+        // All at once: a thousand, one after the other, take longer than a request may.
+        let delete = async |pod: Pod| match pods.delete(&pod.name_any(), &at_once).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            deleted => deleted.map(drop),
+        };
+        let all = pods.list(&ListParams::default()).await?;
+        stream::iter(all).map(delete).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.remove().await?;
         let ours = ListParams::default().labels(&format!("{LABEL}={}", self.namespace));
         Api::<Node>::all(self.client.clone()).delete_collection(&DeleteParams::default(), &ours).await?;
@@ -394,64 +399,6 @@ impl PodSets {
         let exec = ["--namespace", namespace, "exec", &deployment, "--", "/app", "verify"];
         kubectl::kubectl(&[&exec[..], &["--namespace", &self.namespace], flags].concat()).await
     }
-}
-
-/// A node with room for so many cores, as a change of one.
-pub fn room(cpu: u32) -> Value {
-    let room = json!({"cpu": cpu.to_string(), "memory": "64Gi", "pods": "500"});
-    json!({"status": {"capacity": room, "allocatable": room}})
-}
-
-/// A pod's container that asks for so many cores, as a change of its spec.
-pub fn cores(cpu: u32) -> Value {
-    let resources = json!({"requests": {"cpu": cpu.to_string()}});
-    json!({"containers": [{"name": "main", "image": IMAGE, "resources": resources}]})
-}
-
-/// A gate that is not the planner's, as a change of a pod's spec.
-pub fn other_gate() -> Value {
-    json!({"schedulingGates": [{"name": OTHER_GATE}]})
-}
-
-/// Both changes of a spec.
-pub fn both(mut one: Value, other: Value) -> Value {
-    json_patch::merge(&mut one, &other);
-    one
-}
-
-/// The node that a pod is bound to.
-pub fn node_of(pod: &Pod) -> Option<&str> {
-    pod.spec.as_ref()?.node_name.as_deref()
-}
-
-/// The node whose room is reserved for a pod.
-pub fn nominated(pod: &Pod) -> Option<&str> {
-    pod.status.as_ref()?.nominated_node_name.as_deref()
-}
-
-/// Whether the planner's gate holds a pod.
-pub fn is_held(pod: &Pod) -> bool {
-    pod.spec.iter().flat_map(|spec| &spec.scheduling_gates).flatten().any(|gate| gate.name == GATE)
-}
-
-/// Why the scheduler has not bound a pod, in its own word; empty if it has not looked at it, or has bound it.
-pub fn unscheduled_because(pod: &Pod) -> &str {
-    let conditions = pod.status.iter().flat_map(|status| &status.conditions).flatten();
-    let mut waiting = conditions.filter(|one| one.type_ == "PodScheduled" && one.status == "False");
-    waiting.find_map(|condition| condition.reason.as_deref()).unwrap_or_default()
-}
-
-/// The node names that the terms of a pod's required node affinity are narrowed to, one for each term.
-pub fn pins(pod: &Pod) -> Vec<Option<String>> {
-    let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref()?.node_affinity.as_ref());
-    let required =
-        affinity.and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
-    let terms = required.map(|required| required.node_selector_terms.as_slice()).unwrap_or_default();
-    let pin = |fields: &Vec<k8s_openapi::api::core::v1::NodeSelectorRequirement>| {
-        let name = fields.iter().find(|field| field.key == "metadata.name" && field.operator == "In")?;
-        name.values.as_ref()?.first().cloned()
-    };
-    terms.iter().map(|term| term.match_fields.as_ref().and_then(pin)).collect()
 }
 
 /// Whether a node can be used: it was initialised, and nobody keeps pods away because it was not.
