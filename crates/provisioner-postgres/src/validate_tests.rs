@@ -92,6 +92,16 @@ fn another_type_or_class_is_refused_with_what_there_is() {
 }
 
 #[test]
+fn a_class_of_any_name_is_served_if_the_platform_gave_it_parameters() {
+    let spec = changed(|claim| {
+        claim.spec.class = "large".to_owned();
+        claim.spec.parameters = Some(serde_yaml_ng::from_str("{storage: 20Gi}").unwrap());
+    });
+    let database = validate(claim(), &spec, &Found::default(), &defaults()).unwrap();
+    assert_eq!(database.settings.storage.to_string(), "20Gi");
+}
+
+#[test]
 fn params_are_refused_by_name() {
     let spec = changed(|claim| {
         claim.spec.params = Some(serde_yaml_ng::from_str("{extensions: [postgis], size: 2}").unwrap());

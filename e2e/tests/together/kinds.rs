@@ -1,7 +1,7 @@
 //! Kinds of work beyond a service that always runs, asked for with annotations.
 
 use anyhow::{Context as _, ensure};
-use api_types::{ConditionType, Reason};
+use api_types::{ConditionType, Reason, Workload};
 use e2e::busybox::{WAIT, workload};
 use e2e::wait::{PATIENCE, eventually, until_there};
 use e2e::{Context, Result, namespace, with_namespace};
@@ -100,6 +100,13 @@ async fn replicas_are_as_many_as_asked_for_and_else_as_somebody_scales() -> Resu
         context.wait_ready("it").await?;
         ensure!(pods(&context).await?.len() == 2, "not two");
         context.apply(&annotated("", WAIT)).await?;
+        // Until the status speaks of it, the runtime may still make two of however many there are.
+        let is_free = |it: &Workload| {
+            it.status
+                .as_ref()
+                .is_some_and(|status| !status.observed_annotations.contains_key("score.dev/replicas"))
+        };
+        until_there(&context.api(), "it", "without the annotation", PATIENCE, is_free).await?;
         context.wait_ready("it").await?;
         context.kubectl(&["scale", "deployment/it", "--replicas=3"]).await?;
         let three =
