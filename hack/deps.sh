@@ -15,7 +15,7 @@ packages() {
   # Package, then what it is for.
   sed 's/ .*//' <<'LIST'
 busybox-static            the image with which the cluster tests itself
-ca-certificates           fetching Go modules and crates
+ca-certificates           fetching Go modules and crates; what the binaries in the images trust
 catatonit                 the pause image: a static init that reaps and waits
 conntrack                 kube-proxy cleans up UDP flows with it
 containerd                the container runtime of the nodes
@@ -24,7 +24,6 @@ curl                      probes in scripts
 gcc                       links the Rust binaries
 libc6-dev                 the C library to link them with
 buildah                   builds images without a daemon
-ca-certificates           what the binaries in the images trust
 inotify-tools             tells of new volumes
 iproute2                  bridges, veth pairs and routes of the machines
 iptables                  the CNI plugin for host ports calls it
@@ -58,7 +57,7 @@ installed_packages() {
 }
 
 missing_packages() {
-  comm -23 <(packages | sort) <(installed_packages | sort)
+  comm -23 <(packages | sort --unique) <(installed_packages | sort --unique)
 }
 
 # The Debian packages cannot bring these: the versions in Debian are too old.
@@ -85,6 +84,11 @@ main() {
   [ -n "$missing" ] || return 0
   [ "$(id -u)" = 0 ] \
     || die "these Debian packages are missing and only root can install them: $(xargs <<<"$missing")"
+  # Only one at a time may ask apt, and who comes second finds them installed.
+  [ -n "${SCORE_DEPS_LOCKED:-}" ] || {
+    SCORE_DEPS_LOCKED=1 locked "$SCORE_CACHE_DIR/locks/packages" "$HACK_DIR/deps.sh" "$FOR"
+    return
+  }
   # shellcheck disable=SC2086 # one word per package
   install_packages $missing
 }

@@ -56,6 +56,14 @@ begin() {
   BACKGROUND[$name]=$!
 }
 
+# begin_after EARLIER NAME COMMAND…: the same, once what was begun as EARLIER has ended.
+begin_after() {
+  local earlier=${BACKGROUND[$1]} name=$2
+  shift 2
+  # shellcheck disable=SC2016 # the inner shell expands them
+  begin "$name" bash -c 'tail --pid="$0" --follow=descriptor /dev/null; exec "$@"' "$earlier" "$@"
+}
+
 finish() {
   local name=$1 log status=0 began=$SECONDS
   log=$(log_of "$1")

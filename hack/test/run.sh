@@ -58,18 +58,21 @@ group_cluster() {
   after "programs are built" step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   finish "more tools and images"
-  # What comes now mostly waits, so what is left to compile is compiled beside it.
-  [ "$1" = alone ] || begin "unit tests" hack/test/unit.sh
+  # What comes now mostly waits. Beside it, one after the other: what is left to compile, and
+  # two that make clusters of their own.
+  if [ "$1" = alone ]; then
+    begin "local cluster" hack/cluster/test.sh
+  else
+    begin "unit tests" hack/test/unit.sh
+    begin_after "unit tests" "local cluster" hack/cluster/test.sh
+  fi
+  begin_after "local cluster" "pod-set planner" hack/test/planner.sh
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
-  # Each makes a cluster of its own.
-  begin "local cluster" hack/cluster/test.sh
-  begin "pod-set planner" hack/test/planner.sh
-  begin "charts, judged by the API server" hack/test/charts-on-cluster.sh
+  after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
-  finish "charts, judged by the API server"
+  [ "$1" = alone ] || finish "unit tests"
   finish "local cluster"
   finish "pod-set planner"
-  [ "$1" = alone ] || finish "unit tests"
   step "demo-down" make demo-down
 }
 
