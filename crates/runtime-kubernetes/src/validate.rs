@@ -85,7 +85,8 @@ impl Identity {
             name: self.name.clone(),
             uid: self.uid.clone(),
             controller: Some(true),
-            block_owner_deletion: None,
+            // A Workload that moves begins elsewhere only once nothing of it is left here.
+            block_owner_deletion: Some(true),
         }
     }
 }

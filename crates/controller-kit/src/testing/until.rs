@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// Only for a test that fails: one that succeeds never waits for a clock.
+/// Only for a test that fails.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks: a test that waits leaves the processor to what it waits for.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Gives way to whatever else runs until `is_so`.
 ///
@@ -12,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     let patient = async {
         while !is_so() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(PAUSE).await;
         }
     };
     assert!(tokio::time::timeout(PATIENCE, patient).await.is_ok(), "never: {what}");

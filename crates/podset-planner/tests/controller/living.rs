@@ -1,24 +1,12 @@
 //! The whole controller, with its watches: who is looked at when something changes.
 
-use std::time::Duration;
-
 use crate::world::{self, NAMESPACE, SET, TRIGGER, World, is_held, node, pod, trigger};
+use controller_kit::testing::until;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod, events::v1::Event};
 use kube::ResourceExt as _;
 use podset_planner::{NAME, start};
 use podset_types::{SchedulePlan, ScheduleTrigger, TriggerState};
 use serde_json::json;
-
-/// Gives way to the controller until `is_so`.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let patient = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    // Only for a test that fails: one that succeeds waits at most for the pause between looks at waiting sets.
-    assert!(tokio::time::timeout(Duration::from_secs(60), patient).await.is_ok(), "never: {what}");
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_happens_to_a_set_or_to_the_room_for_it_is_noticed() {
