@@ -5,4 +5,5 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
 hack/tools/install.sh registry helm
 nice -n 19 cargo test --locked --workspace --no-run
-exec cargo test --locked --workspace
+# All of them, so that one run shows everything that is wrong.
+exec cargo test --locked --workspace --no-fail-fast

@@ -174,7 +174,7 @@ async fn what_a_chart_must_not_do_is_said_and_nothing_is_made() {
     for (does, words) in [
         ("generate", "comes to something else each time"),
         ("hook", "helm: Secret/shop-cache-hook: it is a hook (`pre-install`)"),
-        ("role", "rights are not given by resource types"),
+        ("role", "rights are not given by templates"),
         ("keep", "deprovisionPolicy: Retain"),
         ("fail", "cannot be filled in: Helm says `execution error at (redis/templates/does.yaml:2:"),
     ] {
