@@ -36,6 +36,8 @@ prepare() {
   hack/tools/install.sh gateway-api
   hack/test/on-cluster.sh kubectl apply --server-side \
     --filename="$(echo "$SCORE_CACHE_DIR"/tools/gateway-api-*/httproutes.yaml)"
+  hack/test/on-cluster.sh kubectl wait --for=condition=Established --timeout=60s \
+    customresourcedefinition/httproutes.gateway.networking.k8s.io
 }
 
 suites=(together alone)
