@@ -275,10 +275,8 @@ impl Finding {
 
 /// Which of `routes` are open, by the objects that make them.
 fn with_doors(routes: Vec<Route>, live: &[Live]) -> Vec<(Route, bool)> {
-    let is_open = |route: &Route| {
-        let place = route.extra.place.clone();
-        live.iter().any(|(at, object)| *at == place && template::open(object))
-    };
+    let is_open =
+        |route: &Route| live.iter().any(|(at, object)| *at == route.extra.place && template::open(object));
     let routes = routes.into_iter().map(|route| (is_open(&route), route));
     routes.map(|(open, route)| (route, open)).collect()
 }

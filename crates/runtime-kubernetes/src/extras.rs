@@ -195,16 +195,16 @@ impl Extras {
 
     /// The object that stands where `extra` is to be, or why there can be none.
     async fn find_wanted(&self, identity: &Identity, extra: &Extra) -> Result<Result<Found, Health>, Error> {
-        let place = extra.place.clone();
+        let place = &extra.place;
         let kind = &place.kind;
         let misfit = |why: String| Failing::from(messages::misfit(&Misfit::new(&extra.part, why)));
-        let failing = match self.kinds.served(&kind.gvk()).await.map_err(request("look for", &place))? {
+        let failing = match self.kinds.served(&kind.gvk()).await.map_err(request("look for", place))? {
             Served::Yes(resource) => {
-                let found = self.find(identity, &place, resource).await?;
+                let found = self.find(identity, place, resource).await?;
                 match found.live.as_ref().map_or(Stance::Ours, |live| stance(&live.metadata, identity)) {
                     Stance::Ours => return Ok(Ok(found)),
                     Stance::Leaving => return Ok(Err(Health::Underway(Underway::because(PREDECESSOR)))),
-                    Stance::Foreign => taken(&place).slowly(),
+                    Stance::Foreign => taken(place).slowly(),
                 }
             }
             Served::Withheld => misfit(format!("{kind} is none of the kinds that templates may make here")),
@@ -237,15 +237,15 @@ impl Extras {
     }
 
     async fn write(&self, extra: Extra, found: Found) -> Result<DynamicObject, Error> {
-        let place = extra.place.clone();
+        let Extra { place, object: wanted, .. } = extra;
         let Some(live) = found.live else {
-            let created = self.applier.create_as(&found.resource, extra.object).await;
+            let created = self.applier.create_as(&found.resource, wanted).await;
             return match created.map_err(request("create", &place))? {
                 Created::Written(object) => Ok(object),
                 Created::InTheWay => Err(Error::InTheWay(place.to_string())),
             };
         };
-        let applied = self.applier.apply_as(&found.resource, extra.object, Some(&live)).await;
+        let applied = self.applier.apply_as(&found.resource, wanted, Some(&live)).await;
         match applied.map_err(request("apply", &place))? {
             Applied::Unchanged => Ok(live),
             Applied::Written(object) => Ok(object),

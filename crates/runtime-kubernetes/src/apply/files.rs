@@ -83,9 +83,8 @@ pub async fn prune(writer: &Writer, resources: &Resources, found: &Dereferenced)
         return Ok(());
     }
     // What the template adds has an inventory of its own.
-    let added = |name: &str| {
-        resources.extras.iter().any(|it| it.place.clone().to_string() == format!("v1/ConfigMap/{name}"))
-    };
+    let added =
+        |name: &str| resources.extras.iter().any(|it| it.place.to_string() == format!("v1/ConfigMap/{name}"));
     let wanted = |known: &Arc<Known>| {
         let name = known.name_any();
         resources.config_maps.iter().any(|it| it.name_any() == name) || added(&name)

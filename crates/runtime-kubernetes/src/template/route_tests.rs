@@ -58,7 +58,7 @@ fn a_gateway_is_reached_by_a_route() {
         "{parentRefs: [{name: shared, namespace: infra, sectionName: web}], domain: example.com, https: true}",
     );
     assert_eq!(route.url, "https://hello.team-a.example.com");
-    assert_eq!(route.extra.place.clone().to_string(), "gateway.networking.k8s.io/v1/HTTPRoute/hello");
+    assert_eq!(route.extra.place.to_string(), "gateway.networking.k8s.io/v1/HTTPRoute/hello");
     assert_eq!(
         route.extra.object.data["spec"],
         parse::<Value>(
