@@ -9,18 +9,12 @@ DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."
 # shellcheck source=hack/lib/common.sh
 source hack/lib/common.sh
-for part in config build cluster install workloads; do
+for part in frame config build cluster install workloads; do
   # shellcheck source=/dev/null
   source "$DEMO_DIR/lib/$part.sh"
 done
 
-LOG_DIR=$PWD/target/demo-logs
-
-on_exit() {
-  local status=$?
-  [ "$status" = 0 ] \
-    || say "The demo is not complete. What its steps said is in $LOG_DIR; 'make demo' again goes on from here."
-}
+begin_demo demo
 
 say_next() {
   printf '\nBoth Workloads are Ready. To try next:\n\n'
@@ -39,8 +33,7 @@ TEXT
 main() {
   local workload
   check_config
-  mkdir -p "$LOG_DIR"
-  trap on_exit EXIT
+  trap say_how_to_go_on EXIT
   check_machine
   install_tools
   build_images
@@ -50,8 +43,7 @@ main() {
   apply_examples
   for workload in $(example_names); do wait_until_ready "$workload"; done
   for workload in $(example_names); do fetch "$workload"; done
-  say "all of it: $((SECONDS / 60)) min $((SECONDS % 60)) s"
-  say_next "$([ "$CLUSTER" = local ] || echo " CLUSTER=current IMAGE_REGISTRY=$IMAGE_REGISTRY")"
+  end_demo
 }
 
 main

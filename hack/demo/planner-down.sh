@@ -6,12 +6,12 @@ DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."
 # shellcheck source=hack/lib/common.sh
 source hack/lib/common.sh
-for part in config planner-config cluster install planner; do
+for part in frame config planner-config cluster install planner; do
   # shellcheck source=/dev/null
   source "$DEMO_DIR/lib/$part.sh"
 done
 
-LOG_DIR=$PWD/target/demo-planner-logs
+begin_demo demo-planner
 
 remove_from_current_cluster() {
   check_current_cluster
@@ -23,10 +23,4 @@ remove_from_current_cluster() {
   kubectl delete crd --selector app.kubernetes.io/part-of=podset-planner"
 }
 
-mkdir -p "$LOG_DIR"
-case $CLUSTER in
-  # With the cluster goes everything in it.
-  local) hack/cluster/cluster down ;;
-  current) remove_from_current_cluster ;;
-  *) die "CLUSTER=$CLUSTER: use local or current" ;;
-esac
+remove_demo

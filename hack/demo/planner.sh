@@ -10,18 +10,12 @@ DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."
 # shellcheck source=hack/lib/common.sh
 source hack/lib/common.sh
-for part in config planner-config build cluster install workloads planner; do
+for part in frame config planner-config build cluster install workloads planner; do
   # shellcheck source=/dev/null
   source "$DEMO_DIR/lib/$part.sh"
 done
 
-LOG_DIR=$PWD/target/demo-planner-logs
-
-on_exit() {
-  local status=$?
-  [ "$status" = 0 ] \
-    || say "The demo is not complete. What its steps said is in $LOG_DIR; 'make demo-planner' again goes on from here."
-}
+begin_demo demo-planner
 
 say_next() {
   printf '\nThe set runs as planned. To try next:\n\n'
@@ -40,8 +34,7 @@ TEXT
 
 main() {
   check_config
-  mkdir -p "$LOG_DIR"
-  trap on_exit EXIT
+  trap say_how_to_go_on EXIT
   check_machine
   install_tools
   build_images
@@ -51,8 +44,7 @@ main() {
   apply_planner_example
   release_set
   show_plan
-  say "all of it: $((SECONDS / 60)) min $((SECONDS % 60)) s"
-  say_next "$([ "$CLUSTER" = local ] || echo " CLUSTER=current IMAGE_REGISTRY=$IMAGE_REGISTRY")"
+  end_demo
 }
 
 main
