@@ -46,6 +46,7 @@ async fn command_args_and_variables_are_those_of_the_process() -> Result {
         TEAM: "${metadata.team.name} of ${metadata.name}"
         ESCAPED: "$${metadata.name} costs $$5"
         SHELL_LIKE: "$(PLAIN) $PLAIN"
+      readinessProbe: {exec: {command: [/bin/busybox, test, -s, /dev/shm/args]}}
 "#,
         )
         .await?;
@@ -217,9 +218,11 @@ async fn a_container_is_restarted_when_its_liveness_probe_fails() -> Result {
       image: BUSYBOX
       command: [/bin/busybox, sh, -c, "touch /dev/shm/alive; WAIT"]
       livenessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/alive]}}
+      readinessProbe: {exec: {command: [/bin/busybox, test, -e, /dev/shm/alive]}}
 "#,
         )
         .await?;
+        // Without a readiness probe the container is ready before its shell has made the file.
         context.busybox("it", "main", &["rm", "/dev/shm/alive"]).await?;
         let name = pod(&context).await?.name_any();
         let restarted = |pod: &Pod| status(pod, "main").is_ok_and(|status| status.restart_count > 0);

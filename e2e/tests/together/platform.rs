@@ -49,6 +49,7 @@ async fn a_volume_of_any_provisioner_is_mounted_where_and_how_the_workload_says(
       image: BUSYBOX
       command: [/bin/busybox, sh, -c, "echo kept > /data/note; WAIT"]
       volumes: {/data: {source: "${resources.data}", path: inner}}
+      readinessProbe: {exec: {command: [/bin/busybox, test, -s, /data/note]}}
     reader:
       image: BUSYBOX
       command: SLEEP
