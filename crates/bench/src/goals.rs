@@ -41,7 +41,8 @@ pub(crate) fn goals([bare, ideal, controllers]: &[Figures; 3], paced: &Paced, id
     let rate = 100.0 * controllers.ready_per_second / ideal.ready_per_second;
     let latency = controllers.seconds_to_ready.p50 / bare.seconds_to_ready.p50;
     let paced = paced.controllers.p50 / paced.bare.p50;
-    let writes = controllers.per_object(controllers.writes.ours()) - bare.per_object(bare.writes.ours());
+    let writes =
+        controllers.per_object(lasting(&controllers.writes)) - bare.per_object(lasting(&bare.writes));
     let idle = idle.by_controllers() as f64;
     vec![
         Goal {
@@ -63,13 +64,18 @@ pub(crate) fn goals([bare, ideal, controllers]: &[Figures; 3], paced: &Paced, id
             verdict: timed(paced <= 3.0),
         },
         Goal {
-            what: "writes per Workload beyond the bare writer's",
+            what: "writes per Workload beyond the bare writer's, Events aside",
             goal: "6 or fewer",
             measured: writes,
             verdict: counted(writes <= 6.0),
         },
         Goal { what: "writes while idle", goal: "0", measured: idle, verdict: counted(idle == 0.0) },
     ]
+}
+
+/// The writes that are not Kubernetes' own, but for Events: what is told to people is no part of what has to be stored.
+fn lasting(writes: &Tally) -> u64 {
+    writes.ours() - writes.ours_to("events")
 }
 
 fn timed(kept: bool) -> Verdict {
@@ -105,5 +111,16 @@ mod tests {
     fn speed_is_missed_and_counts_fail() {
         use Verdict::{Fail, Missed};
         assert_eq!(verdicts(14.9, 0.91, 801, 1), [Missed, Missed, Missed, Fail, Fail]);
+    }
+
+    #[test]
+    fn what_is_told_to_people_does_not_count() {
+        let bare = figures(Kind::Bare, 30.0, 0.3, 200);
+        let mut controllers = figures(Kind::Controllers, 16.0, 0.8, 800);
+        let told = controllers.writes.controllers.get_mut("score-orchestrator").unwrap();
+        told.insert("events".to_owned(), 300);
+        let writers = [bare, figures(Kind::Ideal, 20.0, 0.4, 800), controllers];
+        let goals = goals(&writers, &paced(0.6), &tally(0, 0));
+        assert_eq!((goals[3].measured, goals[3].verdict), (6.0, Verdict::Pass));
     }
 }

@@ -1,11 +1,11 @@
-//! Events on the Workload: told when its readiness fails for a new reason, and when it comes back from a failure.
-//!
-//! A smooth roll-out needs none: the status tells it, and an event for each step would double the writes.
+//! Events on the Workload: one for every change of the reason of its readiness. The library adds those that repeat to one
+//! Event with a count.
 
 use api_types::{ConditionType, Reason, WorkloadStatus};
 use k8s_controller::events::{Event, EventType};
 
-/// The event that the step from `before` to `after` deserves, if any.
+/// The event that the step from `before` to `after` deserves, if any. The first status of a Workload changes nothing, so
+/// it is told only if it is a failure.
 pub fn event_for(before: Option<&WorkloadStatus>, after: &WorkloadStatus) -> Option<Event> {
     let (was, (is, message)) = (before.and_then(readiness).map(|(reason, _)| reason), readiness(after)?);
     if was == Some(is) {
@@ -14,8 +14,14 @@ pub fn event_for(before: Option<&WorkloadStatus>, after: &WorkloadStatus) -> Opt
     if is_failure(is) {
         return Some(event(EventType::Warning, is, message));
     }
-    let recovered = is == Reason::Succeeded && was.is_some_and(is_failure);
-    recovered.then(|| event(EventType::Normal, is, "The Workload is ready again."))
+    was?;
+    let note = if is == Reason::Succeeded { success(after) } else { message.to_owned() };
+    Some(event(EventType::Normal, is, &note))
+}
+
+fn success(status: &WorkloadStatus) -> String {
+    let said = "The Workload is ready";
+    status.endpoint.as_ref().map_or_else(|| format!("{said}."), |endpoint| format!("{said}: {endpoint}"))
 }
 
 fn readiness(status: &WorkloadStatus) -> Option<(Reason, &str)> {
@@ -67,10 +73,22 @@ mod tests {
     }
 
     #[test]
-    fn a_smooth_roll_out_makes_no_event() {
+    fn every_change_of_reason_is_told_once() {
         let steps = [Reason::BindingPending, Reason::RuntimeProvisioning, Reason::Succeeded].map(status);
         assert_eq!(event_for(None, &steps[0]), None);
-        assert!(steps.windows(2).all(|step| event_for(Some(&step[0]), &step[1]).is_none()));
+        assert_eq!(event_for(Some(&steps[0]), &steps[0]), None);
+        let told: Vec<_> = steps.windows(2).filter_map(|step| event_for(Some(&step[0]), &step[1])).collect();
+        let told: Vec<_> = told.iter().map(|event| (event.reason.as_str(), event.note.as_deref())).collect();
+        let progress = ("RuntimeProvisioning", Some("what to do"));
+        assert_eq!(told, [progress, ("Succeeded", Some("The Workload is ready."))]);
+    }
+
+    #[test]
+    fn a_ready_workload_is_told_with_its_endpoint() {
+        let endpoint = Some("http://hello.team.svc:80".to_owned());
+        let ready = WorkloadStatus { endpoint, ..status(Reason::Succeeded) };
+        let event = event_for(Some(&status(Reason::RuntimeProvisioning)), &ready).unwrap();
+        assert_eq!(event.note.as_deref(), Some("The Workload is ready: http://hello.team.svc:80"));
     }
 
     #[test]
@@ -79,10 +97,6 @@ mod tests {
         let event = event_for(Some(&status(Reason::Succeeded)), &degraded).unwrap();
         assert_eq!((event.reason.as_str(), event.note.as_deref()), ("RuntimeDegraded", Some("what to do")));
         assert_eq!(event_for(Some(&degraded), &degraded), None);
-    }
-
-    #[test]
-    fn coming_back_from_a_failure_is_told() {
-        assert!(event_for(Some(&status(Reason::QuotaExceeded)), &status(Reason::Succeeded)).is_some());
+        assert!(event_for(None, &status(Reason::SpecInvalid)).is_some());
     }
 }

@@ -41,7 +41,12 @@ async fn its_columns_are_those_of_the_contract(context: &Context, endpoint: &str
     ensure!(lines[1][..3] == ["hello-web", "True", endpoint], "{shown}");
     let wide = context.kubectl(&["get", "wl", "hello-web", "--output=wide"]).await?;
     ensure!(wide.contains("REASON") && wide.contains("Succeeded"), "{wide}");
-    Ok(())
+    let event = format!("The Workload is ready: {endpoint}");
+    wait::eventually("an event tells that it is ready", wait::PATIENCE, async || {
+        let described = context.kubectl(&["describe", "workload", "hello-web"]).await?;
+        Ok(described.contains(&event).then_some(()))
+    })
+    .await
 }
 
 async fn all_that_was_made_for_it_carries_its_labels(context: &Context) -> Result {

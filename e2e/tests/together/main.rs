@@ -1,6 +1,7 @@
 //! What may happen at the same time: each test looks at its own namespace alone, and what the platform offers to it does
 //! not concern the others.
 
+mod admission;
 mod bad_input;
 mod charts;
 mod failures;
@@ -12,6 +13,7 @@ mod platform;
 mod postgres;
 mod probes;
 mod random;
+mod rights;
 mod search;
 mod servers;
 mod sharing;

@@ -13,7 +13,7 @@ use kube::ResourceExt as _;
 use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
-const SHIPPED: [&str; 11] = [
+const SHIPPED: [&str; 12] = [
     "amqp",
     "dns",
     "environment",
@@ -23,6 +23,7 @@ const SHIPPED: [&str; 11] = [
     "route",
     "s3",
     "secret",
+    "service",
     "service-port",
     "volume",
 ];
@@ -43,6 +44,7 @@ const SHOP: &str = r#"
         LEVEL: "${resources.env.LOG_LEVEL}"
         TOKEN: "${resources.token.value}"
         PEER: "${resources.peer.hostname}:${resources.peer.port}"
+        NEIGHBOUR: "${resources.neighbour.name}"
       volumes:
         /scratch: {source: "${resources.scratch}"}
         /kept: {source: "${resources.kept}"}
@@ -52,6 +54,7 @@ const SHOP: &str = r#"
     domain: {type: dns}
     env: {type: environment}
     token: {type: secret, params: {length: 40}}
+    neighbour: {type: service, params: {workload: peer}}
     peer: {type: service-port, params: {workload: peer, port: web}}
     scratch: {type: volume}
     kept: {type: volume, class: persistent, params: {storage: 16Mi}}
@@ -114,12 +117,14 @@ async fn a_workload_uses_every_shipped_type_and_nothing_of_them_stays_but_what_i
             let ingress = open_the_way_in(&context).await?;
             let ready = context.wait_ready("shop").await?;
 
-            let printed =
-                context.shell("shop", "main", "echo $LEVEL $PEER $HOST; echo $TOKEN | wc -c").await?;
+            let printed = context
+                .shell("shop", "main", "echo $LEVEL $PEER $HOST $NEIGHBOUR; echo $TOKEN | wc -c")
+                .await?;
             let namespace = &context.namespace;
             let (first, length) = printed.trim().split_once('\n').context("two lines")?;
             let words: Vec<&str> = first.split(' ').collect();
             ensure!(words[..2] == ["info", &format!("peer.{namespace}.svc:8080")], "{first}");
+            ensure!(words[3] == "peer", "{first}");
             ensure!(words[2].starts_with("shop-") && words[2].ends_with(".apps.example.com"), "{first}");
             ensure!(length.trim() == "41", "a token of {length} characters and a line's end");
 

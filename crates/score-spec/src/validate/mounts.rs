@@ -100,16 +100,18 @@ fn valid_volume(
     path: &FieldPath,
     errors: &mut Errors,
 ) -> Option<ValidVolume> {
-    let inside = volume.path.as_deref().is_none_or(is_relative);
-    let message = "must be a path inside the volume, without a / at its beginning or .. in it: correct it";
+    let inside = volume.path.as_deref().is_none_or(stays_inside);
+    let message = "must be a path inside the volume, without .. in it: correct it";
     errors.require(inside, &path.field("path"), message);
     let resource = valid_source(&volume.source, scope, &path.field("source"), errors)?;
-    let path = volume.path.clone().filter(|path| !path.is_empty());
+    // Score leaves open what such a path begins with; from the root of the volume it is the same path with a `/`.
+    let path = volume.path.as_deref().map(|path| path.trim_start_matches('/'));
+    let path = path.filter(|path| !path.is_empty()).map(str::to_owned);
     Some(ValidVolume { resource, path, read_only: volume.read_only.unwrap_or_default() })
 }
 
-fn is_relative(path: &str) -> bool {
-    !path.starts_with('/') && !path.contains('\0') && path.split('/').all(|part| part != "..")
+fn stays_inside(path: &str) -> bool {
+    !path.contains('\0') && path.split('/').all(|part| part != "..")
 }
 
 fn valid_source(

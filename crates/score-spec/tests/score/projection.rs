@@ -194,12 +194,14 @@ fn a_file_waits_for_the_outputs_that_it_holds() {
     assert_eq!(missing.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 }
 
-/// The volumes of a container that mounts `data` twice.
+/// The volumes of a container that mounts `data` by paths of every form.
 fn volumes(outputs: &Outputs) -> Resolution<Value> {
     let spec = json!({
         "containers": { "web": { "volumes": {
             "/data": { "source": "${resources.data}", "path": "sub/dir", "readOnly": true },
+            "/rooted": { "source": "${resources.data}", "path": "/sub/dir" },
             "/all": { "source": "${resources.data}", "path": "" },
+            "/root": { "source": "${resources.data}", "path": "/" },
         } } },
         "resources": { "data": { "type": "volume" } },
     });
@@ -219,7 +221,9 @@ fn a_volume_has_the_outputs_of_its_resource_save_secret_ones() {
         given.get_mut(&key("data")).unwrap().insert("key".to_owned(), Output::secret("data", "key"));
         let expected = json!({
             "/data": { "claim": "data", "outputs": volume, "path": "sub/dir", "readOnly": true },
+            "/rooted": { "claim": "data", "outputs": volume, "path": "sub/dir" },
             "/all": { "claim": "data", "outputs": volume },
+            "/root": { "claim": "data", "outputs": volume },
         });
         assert_eq!(resolved(volumes(&given)), expected);
     }
