@@ -15,7 +15,7 @@ wait_for() {
 
 wait_for_api() {
   # Through the relay: what is ready is what users reach.
-  wait_for "the API server" 60 admin_kubectl get --raw /readyz
+  wait_for "the API server" 120 admin_kubectl get --raw /readyz
 }
 
 apply_addons() {
@@ -49,11 +49,11 @@ node_is_back() {
 wait_for_nodes() {
   local number
   for number; do
-    wait_for "$(node_name "$number")" 90 node_is_back "$number"
+    wait_for "$(node_name "$number")" 240 node_is_back "$number"
   done
 }
 
 # A Pod that is created before its namespace's default ServiceAccount is refused.
 wait_for_service_account() {
-  wait_for "the default ServiceAccount" 30 admin_kubectl get serviceaccount default
+  wait_for "the default ServiceAccount" 90 admin_kubectl get serviceaccount default
 }
