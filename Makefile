@@ -7,6 +7,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 # CLUSTER=current IMAGE_REGISTRY=registry.example.com/team: the demo on a cluster of yours.
 export CLUSTER IMAGE_REGISTRY
+# MODE=extender: the pod-set planner's demo without scheduling gates.
+export MODE
 CLUSTER ?= local
 
 help: ## Lists these targets
@@ -18,7 +20,7 @@ demo: ## From nothing to two running Workloads; on your own cluster: CLUSTER=cur
 demo-down: ## Removes what the demo has made; takes the same CLUSTER
 	@hack/demo/down.sh
 
-demo-planner: ## From nothing to a pod set that runs as planned, on three nodes beside the demo's; takes CLUSTER, too
+demo-planner: ## From nothing to a pod set that runs as planned, on three nodes beside the demo's; takes CLUSTER, and MODE=extender
 	@hack/demo/planner.sh
 
 demo-planner-down: ## Removes what demo-planner has made; takes the same CLUSTER

@@ -67,11 +67,12 @@ pods_are_restricted() {
         and .capabilities == {drop: ["ALL"]}] | all)'
 }
 
+# /healthz is what Kubernetes' own scheduler has.
 pods_are_operable() {
   deployments_where "$@" '
     [.containers[]
-      | .livenessProbe.httpGet.path == "/live"
-        and .readinessProbe.httpGet.path == "/ready"
+      | (.livenessProbe.httpGet.path | IN("/live", "/healthz"))
+        and (.readinessProbe.httpGet.path | IN("/ready", "/healthz"))
         and (.resources | .requests.cpu and .requests.memory and .limits.memory)] | all'
 }
 
@@ -184,6 +185,29 @@ answering_planner_only_reads() {
   rendered_json podset-planner | jq --slurp --exit-status '
     [.[] | select(.kind == "ClusterRole" and .metadata.name == "podset-planner") | .rules[].verbs[]]
     | length > 0 and all(IN("list", "watch"))' >/dev/null
+}
+
+# pods_are_held_by MODE VALUES FLAG…: by the admission policy or by the scheduler of pods that ask for it, and not by both.
+# Helm is given the flags.
+pods_are_held_by() {
+  local found
+  quiet_helm template release "$CHARTS/podset-planner" --values "$CHARTS/podset-planner/ci/$2-values.yaml" "${@:3}" \
+    >"$WORK/held.yaml"
+  found=$(to_json "$WORK/held.yaml" | jq --slurp --raw-output '
+    {MutatingAdmissionPolicy: "gates", Deployment: "extender"} as $mode
+    | map(select(.kind == "MutatingAdmissionPolicy" or .metadata.name == "podset-planner-scheduler") | $mode[.kind] // empty)
+    | join(",")')
+  [ "$found" = "$1" ] || { echo "with $2 values: $found"; return 1; }
+}
+
+# The scheduler asks where the extender listens, which is in its own pod.
+scheduler_asks_its_own_extender() {
+  local rendered asked listens
+  rendered=$(rendered_json podset-planner "$CHARTS/podset-planner/ci/extender-values.yaml")
+  asked=$(jq --raw-output 'select(.kind == "ConfigMap") | .data["config.yaml"]' <<<"$rendered" | sed -n 's|.*urlPrefix: http://||p')
+  listens=$(jq --raw-output 'select(.kind == "Deployment") | .spec.template.spec.containers[].args[]?' <<<"$rendered" \
+    | sed -n 's/^--extender-listen=//p')
+  [[ $asked == 127.0.0.1:* && $asked == "$listens" ]] || { echo "asks $asked, listens $listens"; return 1; }
 }
 
 # trusted_namespaces VALUES EXPECTED: Services are read in these namespaces, and in no others.

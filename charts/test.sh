@@ -50,7 +50,7 @@ test_controller() {
 }
 
 main() {
-  local chart
+  local chart served=(--api-versions admissionregistration.k8s.io/v1/MutatingAdmissionPolicy)
   trap 'rm -rf "$WORK"' EXIT
   make_converter
   test_crds
@@ -59,6 +59,14 @@ main() {
   done
   check "only provisioners may touch Secrets" secrets_are_for_provisioners
   check "podset-planner: the planner that answers others only reads" answering_planner_only_reads
+  check "podset-planner: pods are held by gates where the API server can give them" \
+    pods_are_held_by gates default "${served[@]}"
+  check "podset-planner: pods are held by a scheduler where it cannot" pods_are_held_by extender default
+  check "podset-planner: pods are held by a scheduler where values say so" \
+    pods_are_held_by extender extender "${served[@]}"
+  check "podset-planner: pods that bring their gates are held by nothing else" pods_are_held_by "" no-policy
+  check "podset-planner: the scheduler asks the extender beside it" scheduler_asks_its_own_extender
+  check "podset-planner: an unknown mode is refused" refuses podset-planner '{"mode": "webhook"}'
   check "podset-planner: planners are looked for in the namespace of the release" \
     trusted_namespaces "$CHARTS/podset-planner/ci/default-values.yaml" "Role in $NAMESPACE"
   check "podset-planner: planners are looked for where the values say, and nowhere else" \

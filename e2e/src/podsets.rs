@@ -4,6 +4,7 @@
 //! to any other. Only the pods of the test select them, so tests may cordon, fill and delete theirs side by side. They need
 //! the kwok of the local cluster, which `hack/test/e2e.sh` starts.
 
+mod mode;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,10 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PostParams};
 use podset_types::{LABEL_POD_SET, MemberCounts, SchedulePlan, ScheduleTrigger, TriggerState, plan_name};
 use serde_json::{Value, json};
 
+pub use self::mode::Mode;
 pub use self::shapes::{
-    OTHER_GATE, both, cores, is_held, node_of, nominated, other_gate, pins, room, unscheduled_because,
+    HELD, OTHER_GATE, both, cores, is_held, is_passed_over, node_of, nominated, other_gate, pins, planned,
+    room, unscheduled_because,
 };
 use crate::history::{self, History, revision};
 use crate::namespace::{LABEL, LOG_LINES, Place, Scene, beside_others, by_itself};
@@ -37,6 +40,8 @@ const AT_ONCE: usize = 32;
 #[derive(Clone)]
 pub struct PodSets {
     place: Place,
+    /// How the planner holds pods here.
+    pub mode: Mode,
     /// Every version of every pod in the namespace.
     pub pods: History<Pod>,
     /// Every version of every trigger in the namespace.
@@ -87,7 +92,8 @@ impl Scene for PodSets {
             history::of_namespace(client, namespace),
             history::of_namespace(client, namespace),
         )?;
-        Ok(Self { place, pods, triggers, plans })
+        let mode = Mode::of(client).await?;
+        Ok(Self { mode, place, pods, triggers, plans })
     }
 
     async fn check(&self) -> Result {
@@ -205,14 +211,14 @@ impl PodSets {
         Ok(())
     }
 
-    /// Keeps new pods from a node, and waits until the scheduler knows.
+    /// Keeps new pods from a node, and waits until the scheduler of pod sets knows.
     ///
     /// # Errors
     /// It is not there, or the scheduler goes on using it.
     pub async fn cordon(&self, node: &str) -> Result {
         self.patch_node(node, json!({"spec": {"unschedulable": true}})).await?;
         let there = json!({"nodeSelector": {"kubernetes.io/hostname": node}});
-        self.create([self.pod("asks", "", both(cores(0), there))]).await?;
+        self.create([self.pod("asks", "", both(both(cores(0), there), self.scheduler()))]).await?;
         self.until_pod("asks", "refused", |pod| unscheduled_because(pod) == "Unschedulable").await?;
         self.delete::<Pod>("asks").await
     }
@@ -244,6 +250,9 @@ impl PodSets {
             },
         });
         json_patch::merge(&mut pod, &json!({"spec": cores(1)}));
+        if !set.is_empty() {
+            json_patch::merge(&mut pod, &json!({"spec": self.scheduler()}));
+        }
         json_patch::merge(&mut pod, &json!({"spec": spec}));
         pod
     }

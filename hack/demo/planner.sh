@@ -3,6 +3,7 @@
 # stands already is reused.
 #
 #   planner.sh                                                   a Kubernetes of three nodes on this machine
+#   MODE=extender planner.sh                                     pods held by a scheduler that asks the planner
 #   CLUSTER=current IMAGE_REGISTRY=REGISTRY/TEAM planner.sh      the current kubeconfig context
 set -euo pipefail
 

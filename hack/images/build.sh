@@ -3,7 +3,7 @@
 #
 #   hack/images/build.sh NAME…
 #
-# NAME is pause, busybox, postgres, datastores, or a Rust binary of this workspace, which is taken from
+# NAME is pause, busybox, postgres, datastores, kube-scheduler, or a Rust binary of this workspace, which is taken from
 # BINARIES_DIR (default: where hack/images/binaries.sh puts it). The result is
 # <cache>/images/NAME.tar with the image localhost/score/NAME:dev. An image whose inputs
 # have not changed is left as it is.
@@ -25,6 +25,7 @@ image_key() {
     busybox) cat "$IMAGES_SRC/Dockerfile.busybox" /bin/busybox ;;
     postgres) cat "$IMAGES_SRC"/{Dockerfile.postgres,postgres-entrypoint.sh,rootfs.sh} ;;
     datastores) cat "$IMAGES_SRC"/{Dockerfile.datastores,rootfs.sh} "$SCORE_CACHE_DIR/bin/versitygw" ;;
+    kube-scheduler) cat "$IMAGES_SRC/Dockerfile.kube-scheduler" "$SCORE_CACHE_DIR/bin/kube-scheduler" ;;
     "$WITH_HELM") cat "$IMAGES_SRC/Dockerfile.helm" "$CA_CERTIFICATES" "$SCORE_CACHE_DIR/bin/helm" "$BINARIES_DIR/$1" ;;
     *) cat "$IMAGES_SRC/Dockerfile.rust" "$CA_CERTIFICATES" "$BINARIES_DIR/$1" ;;
   esac | sha256sum | cut -d ' ' -f 1
@@ -36,6 +37,7 @@ require_inputs() {
     busybox) [ -x /bin/busybox ] || die "busybox-static is not installed: run hack/deps.sh" ;;
     postgres) ;;
     datastores) "$IMAGES_SRC/../tools/install.sh" versitygw ;;
+    kube-scheduler) "$IMAGES_SRC/../tools/install.sh" kubernetes ;;
     *)
       [ "$1" != "$WITH_HELM" ] || "$IMAGES_SRC/../tools/install.sh" helm
       [ -f "$CA_CERTIFICATES" ] || die "ca-certificates is not installed: run hack/deps.sh"
@@ -58,6 +60,7 @@ make_context() {
       cp "$SCORE_CACHE_DIR/bin/versitygw" "$2/"
       "$IMAGES_SRC/rootfs.sh" datastores "$2/rootfs.tar"
       ;;
+    kube-scheduler) cp "$SCORE_CACHE_DIR/bin/kube-scheduler" "$2/" ;;
     *)
       # What a debugger reads is most of a dev binary.
       objcopy --strip-debug "$BINARIES_DIR/$1" "$2/$1"
@@ -69,7 +72,7 @@ make_context() {
 
 dockerfile() {
   case $1 in
-    pause | busybox | postgres | datastores) echo "$IMAGES_SRC/Dockerfile.$1" ;;
+    pause | busybox | postgres | datastores | kube-scheduler) echo "$IMAGES_SRC/Dockerfile.$1" ;;
     "$WITH_HELM") echo "$IMAGES_SRC/Dockerfile.helm" ;;
     *) echo "$IMAGES_SRC/Dockerfile.rust" ;;
   esac
@@ -105,7 +108,7 @@ ensure_image() {
   rm -rf "$scratch"
 }
 
-[ $# -gt 0 ] || die "usage: build.sh NAME…: pause, busybox, postgres, datastores or a binary of this workspace"
+[ $# -gt 0 ] || die "usage: build.sh NAME…: pause, busybox, postgres, datastores, kube-scheduler or a binary of this workspace"
 if [ "$1" = --locked ]; then
   shift
   for name; do

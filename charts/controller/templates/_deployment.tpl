@@ -53,6 +53,9 @@ securityContext:
 terminationGracePeriodSeconds: 10
 containers:
   - {{ include "controller.container" . | nindent 4 | trim }}
+  {{- with include "controller.moreContainers" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
 {{- with include "controller.volumes" . | trim }}
 volumes:
   {{- . | nindent 2 }}
@@ -73,7 +76,7 @@ affinity:
 
 {{- /* The controller's own flags come from the template <chart>.args of its own chart. */}}
 {{- define "controller.container" -}}
-name: controller
+name: {{ .container | default "controller" }}
 image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
@@ -139,10 +142,12 @@ securityContext:
 {{- end }}
 
 {{- /*
-A controller that mounts something, or listens to more, defines these in its own chart: of two
+A controller that mounts something, listens to more, or has somebody beside it, defines these in its own chart: of two
 templates of one name Helm takes that of the chart which is nearer to the top.
 */}}
 {{- define "controller.ports" -}}{{- end }}
+
+{{- define "controller.moreContainers" -}}{{- end }}
 
 {{- define "controller.volumes" -}}{{- end }}
 

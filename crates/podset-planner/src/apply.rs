@@ -2,6 +2,7 @@
 //!
 //! - What is decided stands in the plan, and of which pods, in its status, before room is reserved.
 //! - Room is reserved before a pod is released, and a pod is released by one write, which holds for one version of it.
+//!   Where no room can be reserved, that write takes it.
 //! - A plan goes only when it says nothing of anybody.
 
 use std::sync::Arc;
@@ -106,8 +107,7 @@ impl Writer {
     /// If the API server does not answer as it should; some may be released then.
     pub async fn release(&self, releases: &[(Arc<Pod>, Release)]) -> Result<Outcome, Error> {
         let patches = releases.iter().filter_map(|(pod, release)| {
-            let node = release.pin.then_some(release.node.as_str());
-            Some((pod.clone(), Patch::Json(patch::release(pod, node)?)))
+            Some((pod.clone(), Patch::Json(patch::release(pod, &release.node, release.pin)?)))
         });
         let patches: Vec<_> = patches.collect();
         let written = self.patch_pods(None, patches).await?;

@@ -23,6 +23,8 @@ pub enum Command {
     Manager(ManagerArgs),
     /// Answers by gRPC where a set would go, with the controller's own plan. Changes nothing.
     Planner(PlannerArgs),
+    /// Tells a kube-scheduler which nodes a pod of a set may go to. Changes nothing.
+    Extender(ExtenderArgs),
     /// Compares plans with where pods run. Exits with 1 if they differ.
     Verify(VerifyArgs),
 }
@@ -85,19 +87,39 @@ pub struct PlannerArgs {
     /// Address that answers by gRPC.
     #[arg(long, env = "SCORE_PLANNER_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:7777")]
     pub planner_listen: SocketAddr,
+    /// What every process takes that answers others.
+    #[command(flatten)]
+    pub process: AnsweringArgs,
+}
+
+/// The flags of the scheduler extender.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ExtenderArgs {
+    /// Address that answers schedulers by HTTP, without TLS. Whoever can connect may ask, so it is that of this machine or
+    /// pod alone.
+    #[arg(long, env = "SCORE_EXTENDER_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7310")]
+    pub extender_listen: SocketAddr,
+    /// What every process takes that answers others.
+    #[command(flatten)]
+    pub process: AnsweringArgs,
+}
+
+/// What every process takes that answers others: of several, each does.
+#[derive(clap::Args, Clone, Debug)]
+pub struct AnsweringArgs {
     /// Logs and traces.
     #[command(flatten)]
     pub logs: LogArgs,
     /// Health and metrics.
     #[command(flatten)]
     pub server: ServerArgs,
-    /// How many plans are made at once; which triggers are read.
+    /// How much is done at once; which triggers are read.
     #[command(flatten)]
     pub control: ControlArgs,
 }
 
-impl PlannerArgs {
-    /// For the process around it: every replica answers.
+impl AnsweringArgs {
+    /// For the process around it, which takes no lease.
     pub fn kit(self) -> KitArgs {
         let lease =
             LeaseArgs { leader_election: false, lease_name: None, lease_namespace: None, identity: None };
@@ -143,7 +165,17 @@ mod tests {
             Args::try_parse_from(["podset-planner", "planner", "--planner-listen=127.0.0.1:1"]).unwrap();
         let Command::Planner(args) = args.command else { panic!("{args:?}") };
         assert_eq!(args.planner_listen.port(), 1);
-        assert!(!args.kit().lease.leader_election);
+        assert!(!args.process.kit().lease.leader_election);
+    }
+
+    #[test]
+    fn the_extender_answers_this_machine_alone_unless_told_otherwise() {
+        let Command::Extender(args) = Args::try_parse_from(["podset-planner", "extender"]).unwrap().command
+        else {
+            panic!("another command")
+        };
+        assert!(args.extender_listen.ip().is_loopback());
+        assert!(!args.process.kit().lease.leader_election);
     }
 
     #[test]

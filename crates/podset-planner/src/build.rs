@@ -26,7 +26,7 @@ use self::{
 use crate::{
     dereference::World,
     phase::{Phase, after},
-    pods::{is_owned, is_unschedulable, nominated, pinned},
+    pods::{is_owned, is_reservable, is_unschedulable, nominated, pinned},
     validate::{Member, PodSet},
 };
 
@@ -83,7 +83,8 @@ pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluste
     let held = || set.held().map(|member| (member, entries.get(&member.uid)));
     let reserve = held().filter_map(|(member, entry)| {
         let node = &entry?.node;
-        (nominated(&member.pod) != Some(node.as_str())).then(|| (member.pod.clone(), node.clone()))
+        let is_due = is_reservable(&member.pod) && nominated(&member.pod) != Some(node.as_str());
+        is_due.then(|| (member.pod.clone(), node.clone()))
     });
     let withdraw = held().filter(|(member, entry)| entry.is_none() && nominated(&member.pod).is_some());
     let holders: BTreeSet<&Uid> = set.held().map(|member| &member.uid).collect();
@@ -166,6 +167,11 @@ fn next_limit(world: &World, set: &PodSet, entries: &BTreeMap<Uid, Entry>) -> Op
     limits.filter(|limit| *limit > world.now).min()
 }
 
+/// Whether room is reserved for every member before it is released. Else nobody else may plan until it is.
+pub fn reserves_all(set: &PodSet) -> bool {
+    set.held().all(|member| is_reservable(&member.pod))
+}
+
 /// Those of `releases` that still hold, now that the room is reserved and the set is as it is in `set`. Of a gang all or
 /// none.
 pub fn recheck(set: &PodSet, cluster: &Cluster, releases: Vec<Release>) -> Vec<(Arc<Pod>, Release)> {
@@ -175,7 +181,9 @@ pub fn recheck(set: &PodSet, cluster: &Cluster, releases: Vec<Release>) -> Vec<(
     let problems = judge(cluster, &members, &assignment, set.settings.strategy).problems;
     let refused: BTreeSet<&Uid> = problems.iter().map(about).collect();
     let all = releases.len();
-    let reserved = |member: &Member, release: &Release| nominated(&member.pod) == Some(release.node.as_str());
+    let reserved = |member: &Member, release: &Release| {
+        !is_reservable(&member.pod) || nominated(&member.pod) == Some(release.node.as_str())
+    };
     let good = releases.into_iter().filter(|release| !refused.contains(&release.uid)).filter_map(|release| {
         let member = held.get(&release.uid).filter(|member| reserved(member, &release))?;
         Some((member.pod.clone(), release))

@@ -1,14 +1,14 @@
 //! What the planner reads: everything through watches, nothing by request.
 
-use std::{collections::BTreeSet, pin::Pin};
+use std::pin::Pin;
 
-use controller_kit::{Cache, CacheClosed, Index, Kit};
-use futures::Stream;
+use controller_kit::{Cache, CacheClosed, Index, Kit, Shutdown};
+use futures::{Stream, StreamExt as _, future::ready};
 use k8s_openapi::api::core::v1::{Container, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod};
-use kube::{Api, ResourceExt as _, runtime::watcher};
-use podset_types::{SchedulePlan, ScheduleTrigger};
+use kube::{Api, Resource, ResourceExt as _, runtime::watcher};
+use podset_types::{ANNOTATION_TICKET, SchedulePlan, ScheduleTrigger};
 
-use crate::{pods::set_of, renew::ANNOTATION};
+use crate::{dereference::Sets, pods::set_of, renew::ANNOTATION};
 
 /// A cache for each kind, whoever fills it.
 #[derive(Clone)]
@@ -43,9 +43,13 @@ pub struct Caches {
 impl Caches {
     /// These caches, with indices.
     pub fn new(stores: Stores) -> Self {
-        let members = stores.pods.index(|pod| one(set_of(pod.labels())));
-        let governing = stores.triggers.index(|trigger| one(set_of(trigger.labels())));
+        let (members, governing) = (by_set(&stores.pods), by_set(&stores.triggers));
         Self { stores, members, governing }
+    }
+
+    /// What finds the parts of a set.
+    pub(crate) fn sets(&self) -> Sets<'_> {
+        Sets { members: &self.members, governing: &self.governing, plans: &self.stores.plans }
     }
 
     /// Waits until every kind was listed once: whoever reads before takes what exists for missing.
@@ -64,12 +68,18 @@ impl Caches {
     }
 }
 
-fn one(key: Option<&str>) -> BTreeSet<String> {
-    key.map(str::to_owned).into_iter().collect()
+/// The objects of `cache` by their set.
+pub fn by_set<K: Resource<DynamicType = ()> + Clone + 'static>(cache: &Cache<K>) -> Index<K> {
+    cache.index(|object| set_of(object.labels()).map(str::to_owned).into_iter().collect())
 }
 
 /// Changes of one kind, as triggers.
 pub type Changes<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
+
+/// Polls what keeps a cache current, until the process stops.
+pub async fn poll<K>(changes: Changes<K>, stop: &Shutdown) {
+    changes.take_until(stop.clone()).for_each(|_| ready(())).await;
+}
 
 /// The streams that keep [`Caches`] current; they must be polled.
 pub struct AllChanges {
@@ -116,7 +126,7 @@ pub fn watch_all(kit: &Kit) -> (Caches, AllChanges) {
 /// Drops what planning does not look at: every pod of the cluster is kept.
 fn slim_pod(pod: &mut Pod) {
     pod.metadata.annotations = pod.metadata.annotations.take().map(|mut annotations| {
-        annotations.retain(|key, _| key == ANNOTATION);
+        annotations.retain(|key, _| key == ANNOTATION || key == ANNOTATION_TICKET);
         annotations
     });
     if let Some(spec) = &mut pod.spec {

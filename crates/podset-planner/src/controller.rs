@@ -23,7 +23,7 @@ use crate::{
     NAME,
     apply::{self, Outcome, Writer},
     args::AskArgs,
-    build::{Intent, build, needs_survey, recheck},
+    build::{Intent, build, needs_survey, recheck, reserves_all},
     caches::{Caches, watch_all},
     consult::Planners,
     dereference::{World, dereference, survey},
@@ -53,7 +53,7 @@ pub struct Planner {
     pace: Pace,
     planners: Planners,
     schedulers: Option<Schedulers>,
-    /// Held from planning to reserving: two sets that are planned at once would be given the same room.
+    /// Held from planning until room is taken: two sets that are planned at once would be given the same.
     turn: Mutex<()>,
 }
 
@@ -121,11 +121,12 @@ impl Planner {
         }
         let (view, mut intent) = self.build(view).await?;
         let reserved = self.writer.reserve(&view.world, &intent).await?;
-        drop(turn);
+        let turn = turn.filter(|_| !reserves_all(&view.set));
         let outcome = match reserved {
             Outcome::Written => self.release(trigger, &mut intent, now).await?,
             Outcome::Outdated => Outcome::Outdated,
         };
+        drop(turn);
         self.renew(trigger, &intent, now).await?;
         let looked_again = self.conclude(trigger, &intent, now).await?;
         let again = [(outcome == Outcome::Outdated).then_some(SOON), looked_again, view.wait(&intent)];

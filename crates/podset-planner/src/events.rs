@@ -7,7 +7,6 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
 use k8s_controller::events::{Event, EventRecorder, EventType};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -16,7 +15,7 @@ use podset_types::{ConditionType, Reason, ScheduleTrigger};
 use crate::{
     build::{External, Intent},
     dereference::World,
-    phase::{Hold, Phase, Why},
+    phase::Phase,
     pods::created,
     validate::{Member, PodSet},
 };
@@ -143,7 +142,9 @@ fn reason(set: &PodSet, member: &Member, phase: &Phase, intent: &Intent) -> Opti
 fn event(world: &World, member: &Member, reason: Reason, phase: &Phase, intent: &Intent) -> Event {
     let trigger = world.trigger.name_any();
     let why = match phase {
-        Phase::Held(hold) => held(hold, world.now),
+        Phase::Held(hold) => {
+            hold.sentence(hold.left(world.now).map(|left| format!("for {} s more", left.as_secs())))
+        }
         Phase::Due | Phase::Scheduling => waits(member, reason, intent),
     };
     let type_ = match reason {
@@ -156,15 +157,6 @@ fn event(world: &World, member: &Member, reason: Reason, phase: &Phase, intent: 
         action: "Hold".to_owned(),
         note: Some(format!("held by trigger {trigger}: {why}")),
         related: Some(kube::Resource::object_ref(&*world.trigger, &())),
-    }
-}
-
-fn held(hold: &Hold, now: Timestamp) -> String {
-    match (&hold.why, hold.left(now)) {
-        (Why::Quiet, Some(left)) => format!("quiet for {} s more", left.as_secs()),
-        (Why::Quiet | Why::ByUser, _) => "until its spec.state is Schedule".to_owned(),
-        (Why::TooFew, _) => "until there are as many pods as its spec.minMembers".to_owned(),
-        (Why::Malformed(sentence), _) => sentence.clone(),
     }
 }
 

@@ -1,9 +1,13 @@
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use podset_types::ScheduleTriggerStatus;
 use serde_json::json;
 
 use super::*;
-use crate::pods::Stage;
+use crate::{
+    phase::{Hold, Why},
+    pods::Stage,
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

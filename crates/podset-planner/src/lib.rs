@@ -3,7 +3,9 @@
 //! A pod set is the pods of a namespace that share the value of the label `planner.ciena.io/pod-set`. Each is created
 //! with a scheduling gate, so that the cluster's scheduler leaves it alone. Once the set's trigger says `Schedule` the
 //! set is planned as a whole; each pod's place is reserved, and then the pod is pinned to it and its gate removed, in
-//! one write. From there on it is the scheduler's.
+//! one write. From there on it is the scheduler's. A pod that asks for the planner's own scheduler needs no gate: that
+//! scheduler asks [`extender`], which lets the pod go where its [ticket](podset_types::Ticket) says. [`resolve`] lets the
+//! other steps see both in the same words.
 //!
 //! A reconcile is of one trigger, and is one pass through these steps, a module each: [`dereference`] reads what is
 //! there, [`consult`] what external planners say, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
@@ -11,7 +13,7 @@
 //! what to say, [`update_status`] says it. Beside them, [`renew`] tells a scheduler that has started anew what is
 //! reserved, [`orphans`] tells pods that no trigger governs. [`controller`] strings them together. Those that decide are pure.
 //!
-//! [`serve`] is a planner that others may ask. [`verify`] is the command line tool that compares plans with what became of them.
+//! [`serve`] is a planner that others may ask. [`extender`] is what a scheduler asks. [`verify`] is the command line tool that compares plans with what became of them.
 
 mod apply;
 mod args;
@@ -21,11 +23,13 @@ mod consult;
 mod controller;
 mod dereference;
 mod events;
+pub mod extender;
 mod metrics;
 mod orphans;
 mod phase;
 mod pods;
 mod renew;
+mod resolve;
 pub mod serve;
 mod status;
 mod sweep;
@@ -36,7 +40,7 @@ pub mod verify;
 
 use controller_kit::Definition;
 
-pub use args::{Args, AskArgs, Command, ManagerArgs, PlannerArgs};
+pub use args::{AnsweringArgs, Args, AskArgs, Command, ExtenderArgs, ManagerArgs, PlannerArgs};
 pub use caches::{Caches, Stores};
 pub use consult::{Planners, Route, Target};
 pub use controller::{Error, Planner, start, start_with};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use podset_planner::{Args, Command, DEFINITION, serve, start_with, verify};
+use podset_planner::{Args, Command, DEFINITION, extender, serve, start_with, verify};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -16,7 +16,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Planner(args) => {
             let address = args.planner_listen;
-            controller_kit::run(serve::DEFINITION, args.kit(), |kit| serve::start(kit, address)).await?;
+            controller_kit::run(serve::DEFINITION, args.process.kit(), |kit| serve::start(kit, address))
+                .await?;
+        }
+        Command::Extender(args) => {
+            let address = args.extender_listen;
+            let kit = args.process.kit();
+            controller_kit::run(extender::DEFINITION, kit, |kit| extender::start(kit, address)).await?;
         }
         Command::Verify(args) => return Ok(verify::run(&args, &mut stdout(), &mut stderr()).await?),
     }

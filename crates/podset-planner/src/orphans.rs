@@ -15,7 +15,7 @@ use podset_types::{LABEL_POD_SET, Reason};
 use crate::{
     caches::Caches,
     phase::after,
-    pods::{created, gate, is_alive, set_of},
+    pods::{created, is_alive, is_held, set_of},
 };
 
 /// A trigger may be made right after its pods, by the same command.
@@ -65,9 +65,9 @@ pub async fn tell(
     Action::await_change()
 }
 
-/// The set of `pod`, if our gate holds it and no trigger governs its set.
+/// The set of `pod`, if that is held and no trigger governs its set.
 fn orphaned<'a>(caches: &Caches, pod: &'a Pod) -> Option<&'a str> {
-    let set = set_of(pod.labels()).filter(|_| gate(pod).is_some() && is_alive(pod))?;
+    let set = set_of(pod.labels()).filter(|_| is_held(pod) && is_alive(pod))?;
     caches.governing.get(&pod.namespace().unwrap_or_default(), set).is_empty().then_some(set)
 }
 

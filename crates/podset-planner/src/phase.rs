@@ -48,6 +48,16 @@ impl Hold {
         let left = self.until?.duration_since(now);
         Some(Duration::try_from(left).unwrap_or_default())
     }
+
+    /// Until when it holds, for users. `quiet` says how long the quiet time lasts, if it ends.
+    pub fn sentence(&self, quiet: Option<String>) -> String {
+        match (&self.why, quiet) {
+            (Why::Quiet, Some(quiet)) => format!("quiet {quiet}"),
+            (Why::Quiet | Why::ByUser, _) => "until its spec.state is Schedule".to_owned(),
+            (Why::TooFew, _) => "until there are as many pods as its spec.minMembers".to_owned(),
+            (Why::Malformed(sentence), _) => sentence.clone(),
+        }
+    }
 }
 
 /// Whether `set` is held at the time of `world`.

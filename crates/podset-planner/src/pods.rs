@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod};
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Pod};
 use kube::ResourceExt as _;
-use podset_types::{GATE, LABEL_POD_SET};
+use podset_types::{GATE, LABEL_POD_SET, SCHEDULER, Ticket};
 
 /// How far a pod is on its way to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The gate holds it.
+    /// It is held, by our gate or for want of a ticket.
     Held,
-    /// The gate is gone (or never was there), and the scheduler has not bound it.
+    /// It is not, and the scheduler has not bound it.
     Released,
     /// It is bound to this node.
     Bound(String),
@@ -27,9 +27,31 @@ pub fn set_of(labels: &BTreeMap<String, String>) -> Option<&str> {
 pub fn stage(pod: &Pod) -> Stage {
     match node_of(pod) {
         Some(node) => Stage::Bound(node.to_owned()),
-        None if gate(pod).is_some() => Stage::Held,
+        None if is_held(pod) => Stage::Held,
         None => Stage::Released,
     }
+}
+
+/// Whether `pod` waits for us: our gate keeps every scheduler from it, or its scheduler asks us and it has no ticket.
+pub fn is_held(pod: &Pod) -> bool {
+    node_of(pod).is_none() && (gate(pod).is_some() || (asks_us(pod) && Ticket::of(&pod.metadata).is_none()))
+}
+
+/// Whether the scheduler of `pod` is the one that asks us where pods of sets may go.
+pub fn asks_us(pod: &Pod) -> bool {
+    let scheduler = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
+    scheduler == Some(SCHEDULER) && set_of(pod.labels()).is_some()
+}
+
+/// The ticket that `pod` was released with and has not used yet.
+pub fn ticket(pod: &Pod) -> Option<Ticket> {
+    Ticket::of(&pod.metadata).filter(|_| asks_us(pod) && stage(pod) == Stage::Released)
+}
+
+/// Whether room can be reserved for `pod`, which is held. A scheduler takes the nomination from a pod that it tries in
+/// vain, and only a gate keeps it from trying.
+pub fn is_reservable(pod: &Pod) -> bool {
+    gate(pod).is_some()
 }
 
 /// The node that `pod` is bound to.
@@ -61,7 +83,8 @@ pub fn is_alive(pod: &Pod) -> bool {
 /// Whether `pod` takes room on a node or has some reserved.
 pub fn takes_room(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    !matches!(phase, Some("Succeeded" | "Failed")) && (node_of(pod).is_some() || nominated(pod).is_some())
+    let has_room = || node_of(pod).is_some() || nominated(pod).is_some() || ticket(pod).is_some();
+    !matches!(phase, Some("Succeeded" | "Failed")) && has_room()
 }
 
 /// Whether the scheduler has found no node for `pod`.
@@ -72,6 +95,15 @@ pub fn is_unschedulable(pod: &Pod) -> bool {
             && condition.status == "False"
             && condition.reason.as_deref() == Some("Unschedulable")
     })
+}
+
+/// What allows one node alone.
+pub fn only(node: &str) -> NodeSelectorRequirement {
+    NodeSelectorRequirement {
+        key: "metadata.name".to_owned(),
+        operator: "In".to_owned(),
+        values: Some(vec![node.to_owned()]),
+    }
 }
 
 /// The node that `pod` is pinned to: the only one that every term of its required affinity names.
@@ -118,6 +150,34 @@ mod tests {
         assert_eq!(stage(&pod(other)), Stage::Released);
         assert_eq!(stage(&pod("spec: {containers: [], nodeName: n1}")), Stage::Bound("n1".into()));
         assert_eq!(stage(&Pod::default()), Stage::Released);
+    }
+
+    #[test]
+    fn a_pod_whose_scheduler_asks_us_is_held_until_it_has_a_ticket_of_its_own() {
+        let asking = |metadata: &str, spec: &str| -> Pod {
+            let text =
+                format!("{{metadata: {{name: a, uid: u, {metadata}}}, spec: {{containers: [], {spec}}}}}");
+            serde_yaml_ng::from_str(&text).unwrap()
+        };
+        let (set, ours) =
+            ("labels: {planner.ciena.io/pod-set: web}", "schedulerName: podset-planner-scheduler");
+        let with = |uid: &str| {
+            let ticket = format!("'{{\"uid\":\"{uid}\",\"node\":\"n1\",\"enforcement\":\"Pin\"}}'");
+            format!("{set}, annotations: {{planner.ciena.io/ticket: {ticket}}}")
+        };
+        let (held, copied, released) =
+            (asking(set, ours), asking(&with("other"), ours), asking(&with("u"), ours));
+        assert_eq!([&held, &copied, &released].map(stage), [Stage::Held, Stage::Held, Stage::Released]);
+        assert_eq!([&held, &copied, &released].map(takes_room), [false, false, true]);
+        assert_eq!(ticket(&released).unwrap().node, "n1");
+        let gated = format!("{ours}, schedulingGates: [{{name: planner.ciena.io/pod-set}}]");
+        assert_eq!(stage(&asking(&with("u"), &gated)), Stage::Held);
+        assert_eq!([is_reservable(&held), is_reservable(&asking(set, &gated))], [false, true]);
+        for other in [asking("labels: {}", ours), asking(set, "schedulerName: default-scheduler")] {
+            assert_eq!((stage(&other), ticket(&other)), (Stage::Released, None));
+        }
+        let bound = asking(set, &format!("{ours}, nodeName: n2"));
+        assert!(!is_held(&bound) && stage(&bound) == Stage::Bound("n2".into()));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    pods::{is_gated, nominated},
+    pods::{asks_us, is_gated, nominated},
     validate::{Member, PodSet},
 };
 
@@ -69,7 +69,9 @@ pub fn due(set: &PodSet, scheduler: &str) -> Vec<Arc<Pod>> {
     let forgotten = |member: &&Member| {
         let pod = &member.pod;
         let told = pod.annotations().get(ANNOTATION).map(String::as_str);
-        member.node().is_none() && is_gated(pod) && nominated(pod).is_some() && told != Some(scheduler)
+        let is_reserved = member.node().is_none() && is_gated(pod) && nominated(pod).is_some();
+        // Whose scheduler asks us has another one than that of the lease.
+        is_reserved && !asks_us(pod) && told != Some(scheduler)
     };
     set.members.iter().filter(forgotten).map(|member| member.pod.clone()).collect()
 }
@@ -127,6 +129,13 @@ mod tests {
             pod("known", told("now")),
             pod("free", json!({"status": {"nominatedNodeName": "n1"}})),
             pod("unreserved", json!({"spec": {"schedulingGates": [{"name": "example.com/other"}]}})),
+            pod("asking", {
+                let mut asking = gated.clone();
+                let labels = json!({podset_types::LABEL_POD_SET: "web"});
+                let ours = json!({"metadata": {"labels": labels}, "spec": {"schedulerName": podset_types::SCHEDULER}});
+                json_patch::merge(&mut asking, &ours);
+                asking
+            }),
         ];
         let due = due(&validate(&world).unwrap(), "now");
         assert_eq!(due.iter().map(|pod| pod.name_any()).collect::<Vec<_>>(), ["new", "old"]);

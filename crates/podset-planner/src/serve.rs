@@ -4,7 +4,6 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use controller_kit::{Definition, Kit, Shutdown};
-use futures::{StreamExt as _, future::ready};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use planner_api::{
@@ -20,7 +19,7 @@ use tonic::{
 
 use crate::{
     build::proposal,
-    caches::{AllChanges, Caches, Changes, watch_all},
+    caches::{AllChanges, Caches, poll, watch_all},
     dereference::{World, dereference, survey},
     validate::{PodSet, validate},
 };
@@ -78,10 +77,6 @@ async fn keep_current(changes: AllChanges, stop: Shutdown) {
         tokio::join!(poll(nodes, &stop), poll(claims, &stop), poll(volumes, &stop), poll(namespaces, &stop))
     };
     tokio::join!(of_sets, of_room);
-}
-
-async fn poll<K>(changes: Changes<K>, stop: &Shutdown) {
-    changes.take_until(stop.clone()).for_each(|_| ready(())).await;
 }
 
 /// The service.

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{
     caches::{AllChanges, Caches, Changes},
-    pods::{gate, set_of},
+    pods::{is_held, set_of},
 };
 
 /// How often at most the sets that wait for room are looked at.
@@ -194,7 +194,7 @@ impl Wake {
 
     /// A pod may have lost the last trigger of its set. Only one that is held waits for another.
     fn orphaned(&self, pod: Pod) {
-        if gate(&pod).is_some() {
+        if is_held(&pod) {
             // As above.
             let _ = self.orphaned.unbounded_send(pod);
         }

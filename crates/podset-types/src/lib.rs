@@ -17,6 +17,7 @@
 mod duration;
 mod names;
 mod plan;
+mod ticket;
 mod trigger;
 mod vocabulary;
 
@@ -28,6 +29,7 @@ pub use names::{
 pub use plan::{
     Drift, PlanItem, PlannedPod, SchedulePlan, SchedulePlanSpec, SchedulePlanStatus, UnplacedPod,
 };
+pub use ticket::{ANNOTATION_TICKET, Ticket};
 pub use trigger::{
     Atomicity, Enforcement, MemberCounts, PlanRef, ScheduleTrigger, ScheduleTriggerSpec,
     ScheduleTriggerStatus, Strategy, TriggerState,

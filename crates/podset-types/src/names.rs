@@ -16,7 +16,8 @@ pub const PLANNER_ENABLED: &str = "enabled";
 pub const PLANNER_PORT_NAME: &str = "grpc";
 /// The port, if none has that name.
 pub const PLANNER_PORT: u16 = 7309;
-/// The scheduler that manifests ask for. The admission policy of the chart replaces it by the cluster's own.
+/// The scheduler that manifests ask for. The admission policy of the chart replaces it by the cluster's own; without the
+/// policy it is a scheduler that asks the planner's extender where a pod may go.
 pub const SCHEDULER: &str = "podset-planner-scheduler";
 
 /// The characters of Kubernetes' `rand.SafeEncodeString`: no vowels and nothing that looks like one.

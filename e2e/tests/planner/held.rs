@@ -2,11 +2,11 @@
 
 use anyhow::ensure;
 use e2e::podsets::{
-    PodSets, SET, cores, is_held, node_of, unscheduled_because, with_namespace, without_planner,
+    Mode, PodSets, SET, cores, is_held, is_passed_over, node_of, with_namespace, without_planner,
 };
 use e2e::{Result, podsets};
 use k8s_openapi::api::core::v1::Pod;
-use podset_types::{ScheduleTrigger, TriggerState};
+use podset_types::{SCHEDULER, ScheduleTrigger, TriggerState};
 use serde_json::json;
 
 const PODS: [&str; 3] = ["one", "two", "three"];
@@ -23,9 +23,8 @@ async fn a_set_is_held_while_its_trigger_is_planning_also_where_a_single_node_is
             sets.create([sets.pod("beside", "", json!({}))]).await?;
             sets.until_pod("beside", "bound", |pod| node_of(pod).is_some()).await?;
             for name in PODS {
-                let pod =
-                    sets.until_pod(name, "passed over", |pod| unscheduled_because(pod) == "SchedulingGated");
-                ensure!(node_of(&pod.await?).is_none(), "{name} is bound");
+                let pod = sets.until_pod(name, "passed over", is_passed_over).await?;
+                ensure!(node_of(&pod).is_none(), "{name} is bound");
                 sets.until_told(name, "held by trigger team: until its spec.state is Schedule").await?;
             }
             sets.set_state(SET, TriggerState::Schedule).await?;
@@ -38,11 +37,15 @@ async fn a_set_is_held_while_its_trigger_is_planning_also_where_a_single_node_is
 }
 
 #[tokio::test]
-async fn who_asks_for_the_planners_scheduler_is_held_and_bound_by_the_clusters_own() -> Result {
+async fn who_asks_for_the_planners_scheduler_is_held_and_bound_by_that_of_the_installation() -> Result {
     with_namespace("held", async |sets: PodSets| {
         sets.nodes(2, 8).await?;
         sets.trigger(SET, json!({"state": "Planning", "quietTime": "3s"})).await?;
-        let asks = json!({"schedulerName": "podset-planner-scheduler"});
+        let asks = json!({"schedulerName": SCHEDULER});
+        let binds = match sets.mode {
+            Mode::Gates => "default-scheduler",
+            Mode::Extender => SCHEDULER,
+        };
         sets.create(PODS.map(|name| sets.pod(name, SET, asks.clone()))).await?;
         // The quiet time ends by itself.
         sets.until_bound(PODS.len()).await?;
@@ -50,7 +53,7 @@ async fn who_asks_for_the_planners_scheduler_is_held_and_bound_by_the_clusters_o
         ensure!(trigger.spec.state == TriggerState::Schedule, "the trigger says {:?}", trigger.spec.state);
         for version in sets.pods.versions()? {
             let scheduler = version.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
-            ensure!(scheduler == Some("default-scheduler"), "a pod asks for {scheduler:?}");
+            ensure!(scheduler == Some(binds), "a pod asks for {scheduler:?}");
         }
         sets.runs_as_planned(SET).await
     })
@@ -82,9 +85,8 @@ async fn nothing_is_scheduled_around_a_planner_that_is_down() -> Result {
             sets.create([sets.pod("beside", "", json!({}))]).await?;
             sets.until_pod("beside", "bound", |pod| node_of(pod).is_some()).await?;
             for name in PODS {
-                let pod =
-                    sets.until_pod(name, "passed over", |pod| unscheduled_because(pod) == "SchedulingGated");
-                ensure!(is_held(&pod.await?), "{name} is not held");
+                let pod = sets.until_pod(name, "passed over", is_passed_over).await?;
+                ensure!(is_held(&pod), "{name} is not held");
             }
             Ok(())
         })

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use e2e::podsets::{PodSets, alone, both, cores, node_of, other_gate};
+use e2e::podsets::{Mode, PodSets, alone, both, cores, node_of, other_gate};
 use e2e::{Result, seed, wait};
 use kube::ResourceExt as _;
-use podset_types::{GATE, LABEL_POD_SET, MemberCounts};
+use podset_types::{GATE, LABEL_POD_SET, MemberCounts, SCHEDULER};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -69,7 +69,11 @@ fn random_pod(sets: &PodSets, number: usize, random: &mut StdRng) -> Value {
     let set = SETS[random.random_range(0..SETS.len())];
     let mut spec = cores(random.random_range(0..4));
     let node = format!("{}-{}", sets.namespace, random.random_range(1..=NODES));
-    let scheduler = ["default-scheduler", "podset-planner-scheduler"][random.random_range(0..2)];
+    let schedulers: &[&str] = match sets.mode {
+        Mode::Gates => &["default-scheduler", SCHEDULER],
+        Mode::Extender => &[SCHEDULER],
+    };
+    let scheduler = schedulers[random.random_range(0..schedulers.len())];
     let host =
         json!({"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]});
     let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [host]}});

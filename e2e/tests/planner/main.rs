@@ -3,6 +3,7 @@
 mod change;
 mod crash;
 mod examples;
+mod extender;
 mod external;
 mod guide;
 mod held;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use e2e::podsets::{PodSets, SET, alone, cores, nominated, other_gate};
+use e2e::podsets::{PodSets, SET, alone, cores, other_gate, planned};
 use e2e::{Result, audit, controllers};
 use serde_json::json;
 
@@ -30,7 +30,7 @@ async fn while_nothing_changes_the_planner_writes_nothing_whatever_its_sets_wait
         .await?;
         sets.trigger("reserved", json!({"state": "Schedule"})).await?;
         sets.until_bound(1).await?;
-        sets.until_pod("reserved", "reserved", |pod| nominated(pod).is_some()).await?;
+        sets.until_pod("reserved", "reserved", |pod| planned(pod).is_some()).await?;
         sets.until_told("held", "held by trigger").await?;
         sets.until_told("without-room", "no node takes it").await?;
         sets.until_told("without-trigger", "no ScheduleTrigger").await?;

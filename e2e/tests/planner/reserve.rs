@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, ensure};
 use e2e::podsets::{
-    PodSets, SET, alone, both, cores, is_held, node_of, nominated, other_gate, unscheduled_because,
-    with_namespace,
+    Mode, PodSets, SET, alone, both, cores, is_held, node_of, nominated, other_gate, planned,
+    unscheduled_because, with_namespace,
 };
 use e2e::{Result, node, wait};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -41,6 +41,9 @@ async fn nobody_else_gets_it(sets: &PodSets, node: &str) -> Result {
 #[tokio::test]
 async fn what_is_reserved_for_a_gated_pod_is_not_given_to_another_of_its_priority() -> Result {
     with_namespace("reserve", async |sets: PodSets| {
+        if !sets.holds_by(Mode::Gates) {
+            return Ok(());
+        }
         let node = reserved(&sets).await?;
         nobody_else_gets_it(&sets, &node).await
     })
@@ -50,6 +53,9 @@ async fn what_is_reserved_for_a_gated_pod_is_not_given_to_another_of_its_priorit
 #[tokio::test]
 async fn what_is_reserved_stays_reserved_when_the_scheduler_was_started_anew() -> Result {
     alone("reserve", async |sets: PodSets| {
+        if !sets.holds_by(Mode::Gates) {
+            return Ok(());
+        }
         node::restart_scheduler(ELECTED).await?;
         let outcome = Box::pin(renewed(&sets)).await;
         node::restart_scheduler("").await?;
@@ -84,9 +90,9 @@ async fn who_is_only_nominated_goes_elsewhere_if_the_planned_node_has_no_room_an
         let nodes = sets.nodes(2, 4).await?;
         sets.trigger(SET, json!({"state": "Schedule", "enforcement": "Nominate"})).await?;
         sets.create([sets.pod("ours", SET, both(cores(3), other_gate()))]).await?;
-        let is_let_go = |pod: &Pod| nominated(pod).is_some() && !is_held(pod);
+        let is_let_go = |pod: &Pod| planned(pod).is_some() && !is_held(pod);
         let ours = sets.until_pod("ours", "let go", is_let_go).await?;
-        let planned = nominated(&ours).context("not nominated")?.to_owned();
+        let planned = planned(&ours).context("not planned")?;
         let other = nodes.into_iter().find(|node| *node != planned).context("there are two")?;
         sets.cordon(&planned).await?;
         sets.open_other_gate("ours").await?;

@@ -8,6 +8,7 @@ use e2e::{Result, audit, controllers};
 use podset_types::{MemberCounts, TriggerState};
 use serde_json::json;
 
+/// Unless `E2E_SET` says otherwise.
 const PODS: usize = 500;
 /// Many more make the fake kubelet late on a small machine: nodes that miss their heartbeats are planned around, which costs.
 const NODES: usize = 100;
@@ -17,20 +18,21 @@ const WITHIN: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn five_hundred_pods_on_a_hundred_nodes_cost_two_writes_each_and_a_few_more() -> Result {
+    let pods: usize = std::env::var("E2E_SET").map_or(Ok(PODS), |pods| pods.parse())?;
     alone("scale", async |sets: PodSets| {
         sets.nodes(NODES, 8).await?;
         sets.trigger(SET, json!({"state": "Planning"})).await?;
-        sets.create((0..PODS).map(|number| sets.pod(&format!("pod-{number}"), SET, json!({})))).await?;
-        let all = |count: i32| usize::try_from(count) == Ok(PODS);
+        sets.create((0..pods).map(|number| sets.pod(&format!("pod-{number}"), SET, json!({})))).await?;
+        let all = |count: i32| usize::try_from(count) == Ok(pods);
         let held = |members: MemberCounts| all(members.gated);
         sets.until_members(SET, "holding all", WITHIN, held).await?;
-        sets.until_told(&format!("pod-{}", PODS - 1), "held by trigger team").await?;
+        sets.until_told(&format!("pod-{}", pods - 1), "held by trigger team").await?;
         let start = audit::mark(&sets).await?;
         let fired = Instant::now();
         sets.set_state(SET, TriggerState::Schedule).await?;
         let bound = |members: MemberCounts| all(members.bound);
         sets.until_members(SET, "all bound", WITHIN, bound).await?;
-        println!("from the trigger to {PODS} bound pods: {:?}", fired.elapsed());
+        println!("from the trigger to {pods} bound pods: {:?}", fired.elapsed());
         let end = audit::mark(&sets).await?;
         let metrics = controllers::get(&sets.client, controllers::PLANNER, "/metrics").await?;
         let planning =
@@ -39,10 +41,10 @@ async fn five_hundred_pods_on_a_hundred_nodes_cost_two_writes_each_and_a_few_mor
         let writes = audit::writes_of(&[controllers::PLANNER], &start, &end).await?;
         let to_pods = writes.iter().filter(|write| write.object_ref.resource == "pods").count();
         println!("{to_pods} writes to pods, {} others", writes.len() - to_pods);
-        ensure!(to_pods >= PODS, "the audit log shows {to_pods} writes to pods: nothing was tested");
+        ensure!(to_pods >= pods, "the audit log shows {to_pods} writes to pods: nothing was tested");
         ensure!(
-            writes.len() <= 2 * PODS + CONSTANT,
-            "{} writes for {PODS} pods:\n{}",
+            writes.len() <= 2 * pods + CONSTANT,
+            "{} writes for {pods} pods:\n{}",
             writes.len(),
             audit::summary(&writes)
         );

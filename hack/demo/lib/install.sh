@@ -24,10 +24,10 @@ install_charts() {
   done
 }
 
-# install_controller CHART IMAGE
+# install_controller CHART IMAGE FLAG…
 install_controller() {
   install_chart "$1" --values <(with_image_prefix "charts/$1/values.yaml") \
-    --set "image.pullPolicy=$(pull_policy),podAnnotations.checksum/image=$(image_checksum "$2")"
+    --set "image.pullPolicy=$(pull_policy),podAnnotations.checksum/image=$(image_checksum "$2")" "${@:3}"
 }
 
 # A registry may have a newer image under the same tag than a node; the local cluster's nodes

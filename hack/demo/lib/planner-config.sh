@@ -7,8 +7,18 @@ CLUSTER_NODES=3
 
 SYSTEM_NAMESPACE=planner-system
 CONTROLLER=planner-controller-manager
+SCHEDULER=podset-planner-scheduler
 BINARIES=(podset-planner sample-app)
 IMAGES=("${BINARIES[@]}" busybox)
+
+# How pods are held, as the value `mode` of the chart: auto, gates or extender.
+MODE=${MODE:-auto}
+# On a cluster of the user's the scheduler is the official image, of that cluster's version.
+SCHEDULER_VALUES=()
+if [ "$MODE $CLUSTER" = "extender local" ]; then
+  IMAGES+=(kube-scheduler)
+  SCHEDULER_VALUES=(--set "scheduler.image.repository=localhost/score/kube-scheduler,scheduler.image.tag=dev")
+fi
 
 TRIGGER=docs/examples/pod-set/trigger.yaml
 EXAMPLES=(docs/examples/pod-set/workloads.yaml)

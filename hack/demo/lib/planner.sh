@@ -3,9 +3,14 @@
 
 install_planner() {
   make_namespace
-  install_controller podset-planner podset-planner
+  install_controller podset-planner podset-planner --set "mode=$MODE" "${SCHEDULER_VALUES[@]}"
   wait_for_controller "$CONTROLLER"
-  with_progress "the admission policy holds pods of sets" "$LOG_DIR/planner-policy.log" wait_for_policy
+  # Whichever the chart has chosen.
+  if kubectl --namespace "$SYSTEM_NAMESPACE" get deployment "$SCHEDULER" >/dev/null 2>&1; then
+    wait_for_controller "$SCHEDULER"
+  else
+    with_progress "the admission policy holds pods of sets" "$LOG_DIR/planner-policy.log" wait_for_policy
+  fi
 }
 
 # The API server takes a moment to notice a new policy. A pod that came before would be
@@ -37,15 +42,15 @@ pods_of_set() {
   kubectl get pods --selector "planner.ciena.io/pod-set=$SET" "$@"
 }
 
-gated_pods() {
-  pods_of_set --output jsonpath='{range .items[?(@.spec.schedulingGates)]}{.metadata.name}{"\n"}{end}'
+unbound_pods() {
+  pods_of_set --field-selector spec.nodeName= --output name
 }
 
 # What is held is shown, and released by hand: the quiet time would do it in two minutes.
 release_set() {
   with_progress "both pods are there" "$LOG_DIR/planner-members.log" \
     kubectl wait --for=jsonpath='{.status.replicas}' deployment/hello-server deployment/hello-client --timeout=60s
-  if [ -n "$(gated_pods)" ]; then
+  if [ -n "$(unbound_pods)" ]; then
     say "they are held until the trigger says Schedule:"
     pods_of_set | indented
   fi

@@ -6,13 +6,14 @@ use json_patch::{
     jsonptr::PointerBuf,
 };
 use k8s_openapi::{
-    api::core::v1::{NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod},
+    api::core::v1::{NodeSelector, NodeSelectorTerm, Pod},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use podset_types::ScheduleTrigger;
+use kube::ResourceExt as _;
+use podset_types::{ANNOTATION_TICKET, Enforcement, ScheduleTrigger, Ticket};
 use serde_json::{Value, json};
 
-use crate::pods::{gate, pinned};
+use crate::pods::{asks_us, gate, is_held, only, pinned};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
@@ -26,13 +27,31 @@ pub fn withdraw(pod: &Pod) -> Patch {
     Patch(vec![same(&pod.metadata), unchanged(&pod.metadata), remove(&["status", "nominatedNodeName"])])
 }
 
-/// Pins `pod` to `node` unless that is None, and takes our gate away. None if it has no such gate any more.
-pub fn release(pod: &Pod, node: Option<&str>) -> Option<Patch> {
-    let gate = gate(pod)?.to_string();
+/// Lets `pod` go to `node`, and nowhere else if it is to be pinned there: takes our gate away, and gives it a ticket if
+/// its scheduler asks for one. None if it is not held any more.
+pub fn release(pod: &Pod, node: &str, pin: bool) -> Option<Patch> {
+    if !is_held(pod) {
+        return None;
+    }
     let mut operations = vec![same(&pod.metadata), unchanged(&pod.metadata)];
-    operations.extend(node.into_iter().flat_map(|node| pin(pod, node)));
-    operations.push(remove(&["spec", "schedulingGates", &gate]));
+    if let Some(gate) = gate(pod) {
+        // What a gate does not hold any more cannot be changed: that is what tickets are for.
+        operations.extend(pin.then(|| pin_to(pod, node)).into_iter().flatten());
+        operations.push(remove(&["spec", "schedulingGates", &gate.to_string()]));
+    }
+    operations.extend(asks_us(pod).then(|| give_ticket(pod, node, pin)));
     Some(Patch(operations))
+}
+
+fn give_ticket(pod: &Pod, node: &str, pin: bool) -> PatchOperation {
+    let enforcement = if pin { Enforcement::Pin } else { Enforcement::Nominate };
+    let ticket =
+        Ticket { uid: pod.uid().unwrap_or_default(), node: node.to_owned(), enforcement }.to_string();
+    // Caches drop annotations one by one, so where there are some, there is a map.
+    match &pod.metadata.annotations {
+        Some(_) => add(&["metadata", "annotations", ANNOTATION_TICKET], ticket.into()),
+        None => add(&["metadata", "annotations"], json!({ANNOTATION_TICKET: ticket})),
+    }
 }
 
 /// Sets the state of `trigger` to `Schedule`.
@@ -46,15 +65,11 @@ pub fn fire(trigger: &ScheduleTrigger) -> Patch {
 
 /// What a gated pod allows: further requirements on each of its terms, or terms where it has none. A pod that is pinned
 /// there already, by a write that was cut off or by its author, needs nothing.
-fn pin(pod: &Pod, node: &str) -> Vec<PatchOperation> {
+fn pin_to(pod: &Pod, node: &str) -> Vec<PatchOperation> {
     if pinned(pod) == Some(node) {
         return Vec::new();
     }
-    let requirement = NodeSelectorRequirement {
-        key: "metadata.name".to_owned(),
-        operator: "In".to_owned(),
-        values: Some(vec![node.to_owned()]),
-    };
+    let requirement = only(node);
     let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref());
     let of_nodes = affinity.and_then(|affinity| affinity.node_affinity.as_ref());
     let required = of_nodes
@@ -122,7 +137,9 @@ mod tests {
     }
 
     fn released(before: &Value, node: Option<&str>) -> Value {
-        let patch = release(&serde_json::from_value(before.clone()).unwrap(), node).unwrap();
+        let patch =
+            release(&serde_json::from_value(before.clone()).unwrap(), node.unwrap_or("n1"), node.is_some())
+                .unwrap();
         let mut after = before.clone();
         json_patch::patch(&mut after, &patch).unwrap();
         after
@@ -171,9 +188,43 @@ mod tests {
         for (field, value) in [("uid", "other"), ("resourceVersion", "8")] {
             let mut object = pod("");
             object["metadata"][field] = value.into();
-            let patch = release(&made_from, Some("n1")).unwrap();
+            let patch = release(&made_from, "n1", true).unwrap();
             assert!(json_patch::patch(&mut object, &patch).is_err(), "{field}");
         }
-        assert_eq!(release(&Pod::default(), Some("n1")), None);
+        assert_eq!(release(&Pod::default(), "n1", true), None);
+    }
+    /// A pod of a set whose scheduler asks for tickets.
+    fn asking(metadata: &str, spec: &str) -> Value {
+        let text = format!(
+            "{{metadata: {{name: a, uid: u, resourceVersion: '7', labels: {{planner.ciena.io/pod-set: web}}{metadata}}}, \
+             spec: {{containers: [], schedulerName: podset-planner-scheduler{spec}}}}}"
+        );
+        serde_yaml_ng::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_pod_whose_scheduler_asks_us_gets_a_ticket_beside_its_annotations_and_is_else_as_it_was() {
+        for metadata in ["", ", annotations: {}", ", annotations: {a: b}"] {
+            for (node, enforcement) in [(Some("n1"), Enforcement::Pin), (None, Enforcement::Nominate)] {
+                let before = asking(metadata, "");
+                let mut after = released(&before, node);
+                let metadata: ObjectMeta = serde_json::from_value(after["metadata"].clone()).unwrap();
+                let expected = Ticket { uid: "u".to_owned(), node: "n1".to_owned(), enforcement };
+                assert_eq!(Ticket::of(&metadata), Some(expected));
+                let annotations = after["metadata"]["annotations"].as_object_mut().unwrap();
+                annotations.remove(ANNOTATION_TICKET);
+                let kept = before["metadata"].get("annotations").cloned().unwrap_or(json!({}));
+                assert_eq!(after["metadata"]["annotations"], kept);
+                assert_eq!(after["spec"], before["spec"]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pod_that_is_held_in_both_ways_is_released_from_both_and_only_once() {
+        let after = released(&asking("", &format!(", {GATES}")), Some("n1"));
+        let pod: Pod = serde_json::from_value(after).unwrap();
+        assert_eq!((pinned(&pod), crate::pods::ticket(&pod).unwrap().node.as_str()), (Some("n1"), "n1"));
+        assert_eq!(release(&pod, "n1", true), None);
     }
 }

@@ -13,8 +13,8 @@ use pod_planner::{Uid, eligible};
 use super::Target;
 use crate::{
     caches::Caches,
-    dereference::survey,
-    pods::{node_of, nominated, takes_room},
+    dereference::{occupants, survey},
+    pods::{node_of, nominated},
     validate::PodSet,
 };
 
@@ -56,7 +56,7 @@ fn circumstances(caches: &Caches) -> u64 {
     for node in caches.stores.nodes.list_all(|_| true) {
         hash_node(&node, &mut digest);
     }
-    for pod in caches.stores.pods.list_all(takes_room) {
+    for pod in occupants(caches) {
         (pod.uid(), node_of(&pod).or_else(|| nominated(&pod))).hash(&mut digest);
     }
     digest.finish()

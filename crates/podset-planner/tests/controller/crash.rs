@@ -12,10 +12,13 @@ use crate::world::World;
 use controller_kit::testing::{Fault, Recorded};
 use serde_json::{Value, json};
 
-/// Plan, status of the plan, reserve and release each pod, status of the trigger.
-const fn writes(pods: usize) -> usize {
-    3 + 2 * pods
-}
+/// A world, and how many writes each of its pods costs.
+type Kind = (fn(&Value, u32, usize) -> World, usize);
+
+/// Gated pods are reserved and released.
+const GATED: Kind = (World::new, 2);
+/// Those whose scheduler asks are released.
+const ASKING: Kind = (World::asking, 1);
 
 /// Lets the write with this number (from 0) go wrong.
 fn disturb(world: &World, number: usize, fault: Fault) {
@@ -25,7 +28,7 @@ fn disturb(world: &World, number: usize, fault: Fault) {
     world.server.inject(matcher, fault);
 }
 
-/// The names of the pods whose gate somebody tried to take away.
+/// The names of the pods that somebody tried to release.
 fn tried(world: &World) -> Vec<String> {
     let of_pods = |request: &Recorded| request.method == "PATCH" && request.path.contains("/pods/");
     let releases = world
@@ -58,16 +61,23 @@ async fn ends_well(mut world: World, pods: usize, what: &str) {
 
 /// An answer is lost after every `lost`-th write.
 async fn everywhere(spec: &Value, pods: usize, lost: usize) {
+    for kind in [GATED, ASKING] {
+        everywhere_of(kind, spec, pods, lost).await;
+    }
+}
+
+async fn everywhere_of((new, writes): Kind, spec: &Value, pods: usize, lost: usize) {
     let room = u32::try_from(pods).unwrap();
-    for number in 0..=writes(pods) {
-        let world = World::new(spec, room, pods);
+    // Beside those of pods: plan, status of the plan, status of the trigger.
+    for number in 0..=3 + writes * pods {
+        let world = new(spec, room, pods);
         world.server.fail_after(number);
         let _ = world.pass().await;
         ends_well(world, pods, &format!("{pods} pods, {number} writes")).await;
         if number % lost > 0 {
             continue;
         }
-        let world = World::new(spec, room, pods);
+        let world = new(spec, room, pods);
         disturb(&world, number, Fault::AnswerLost);
         let _ = world.pass().await;
         ends_well(world, pods, &format!("{pods} pods, answer {number} lost")).await;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
+mod asking;
 mod crash;
+mod extending;
 mod external;
 mod fakes;
 mod living;

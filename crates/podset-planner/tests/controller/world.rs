@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{ResourceExt as _, runtime::controller::Action};
 use podset_planner::{Caches, Error, Metrics, NAME, Planner, Stores};
 use podset_types::{
-    GATE, LABEL_POD_SET, SchedulePlan, ScheduleTrigger, ScheduleTriggerStatus, TriggerState, plan_name,
+    GATE, LABEL_POD_SET, SCHEDULER, SchedulePlan, ScheduleTrigger, ScheduleTriggerStatus, Ticket,
+    TriggerState, plan_name,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +28,15 @@ pub struct World {
 impl World {
     /// Three nodes with room for `room` pods each, a trigger with this spec, and so many held pods.
     pub fn new(spec: &Value, room: u32, pods: usize) -> Self {
+        Self::of(spec, room, pods, pod)
+    }
+
+    /// The same with pods that ask for the planner's scheduler, which no gate holds.
+    pub fn asking(spec: &Value, room: u32, pods: usize) -> Self {
+        Self::of(spec, room, pods, asking_pod)
+    }
+
+    fn of(spec: &Value, room: u32, pods: usize, pod: fn(&str, &str) -> Pod) -> Self {
         let server = TestApiServer::new();
         for name in ["n1", "n2", "n3"] {
             server.insert(node(name, room));
@@ -123,7 +133,7 @@ impl World {
         pods.map(|pod| (pod.name_any(), pinned(&pod).unwrap_or_default())).collect()
     }
 
-    /// What the scheduler does: every pod that is not held goes to the node that it is pinned to.
+    /// What the scheduler does, and the extender has it do: every pod that is not held goes to the node that it is pinned to.
     pub fn bind(&self) {
         for (name, node) in self.released() {
             self.bind_to(&name, &node);
@@ -202,11 +212,26 @@ pub fn pod(name: &str, set: &str) -> Pod {
         .unwrap()
 }
 
+/// A held pod of one core that a ReplicaSet owns, and whose scheduler asks the extender.
+pub fn asking_pod(name: &str, set: &str) -> Pod {
+    let mut pod = pod(name, set);
+    let spec = pod.spec.as_mut().unwrap();
+    spec.scheduling_gates = None;
+    spec.scheduler_name = Some(SCHEDULER.to_owned());
+    pod
+}
+
 pub fn is_held(pod: &Pod) -> bool {
-    pod.spec.as_ref().unwrap().scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty())
+    let spec = pod.spec.as_ref().unwrap();
+    let asks = spec.node_name.is_none() && spec.scheduler_name.as_deref() == Some(SCHEDULER);
+    let gated = spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty());
+    gated || (asks && Ticket::of(&pod.metadata).is_none())
 }
 
 pub fn pinned(pod: &Pod) -> Option<String> {
+    if let Some(ticket) = Ticket::of(&pod.metadata) {
+        return Some(ticket.node);
+    }
     let spec = serde_json::to_value(pod.spec.as_ref()).unwrap();
     let field = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0";
     Some(spec.pointer(field)?["values"][0].as_str()?.to_owned())
