@@ -21,6 +21,7 @@ mod consult;
 mod controller;
 mod dereference;
 mod events;
+mod gather;
 mod metrics;
 mod orphans;
 mod phase;

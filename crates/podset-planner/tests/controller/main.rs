@@ -5,6 +5,7 @@
 mod crash;
 mod external;
 mod fakes;
+mod large;
 mod living;
 mod reconcile;
 mod serving;
