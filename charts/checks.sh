@@ -186,6 +186,16 @@ answering_planner_only_reads() {
     | length > 0 and all(IN("list", "watch"))' >/dev/null
 }
 
+# Names and ports are those that the planner's users know.
+planner_is_found_where_it_was() {
+  local found
+  found=$(rendered_json podset-planner | jq --slurp --raw-output '
+    map(select(.kind == "Deployment").metadata.name),
+    map(select(.kind == "Service") | "\(.metadata.name):\(.spec.ports[].port)") | sort | join(" ")')
+  [ "$found" = "planner-controller-manager podset-planner
+planner-controller-manager-metrics-service:7443 podset-planner:7309" ] || { echo "$found"; return 1; }
+}
+
 # trusted_namespaces VALUES EXPECTED: Services are read in these namespaces, and in no others.
 trusted_namespaces() {
   local trusted

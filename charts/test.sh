@@ -59,6 +59,7 @@ main() {
   done
   check "only provisioners may touch Secrets" secrets_are_for_provisioners
   check "podset-planner: the planner that answers others only reads" answering_planner_only_reads
+  check "podset-planner: Deployments, Services and ports are those that users know" planner_is_found_where_it_was
   check "podset-planner: planners are looked for in the namespace of the release" \
     trusted_namespaces "$CHARTS/podset-planner/ci/default-values.yaml" "Role in $NAMESPACE"
   check "podset-planner: planners are looked for where the values say, and nowhere else" \

@@ -5,6 +5,8 @@
 mod crash;
 mod external;
 mod fakes;
+mod hostile;
+mod index;
 mod large;
 mod living;
 mod reconcile;
