@@ -46,6 +46,9 @@ e2e: ## Runs the end-to-end tests on the cluster that the demo has started
 bench: ## Measures the controllers against writers that do not think; FLAGS=… as score-bench --help says
 	@hack/bench/bench.sh $(FLAGS)
 
+bench-planner: ## Measures planning, and the planner beside the scheduler alone; FLAGS=… as score-bench --help says
+	@hack/bench/planner.sh $(FLAGS)
+
 deny: ## Checks licences, sources and known vulnerabilities of all dependencies (needs a network)
 	@hack/test/deny.sh
 
@@ -67,5 +70,5 @@ cluster-down: ## Removes the local Kubernetes
 clean: ## Removes what was built; the cache folder of tools and images stays
 	cargo clean
 
-.PHONY: help demo demo-down demo-planner demo-planner-down test test-unit lint charts-test e2e bench deny fmt crds images \
-	cluster-up cluster-down clean
+.PHONY: help demo demo-down demo-planner demo-planner-down test test-unit lint charts-test e2e bench bench-planner deny fmt \
+	crds images cluster-up cluster-down clean

@@ -210,6 +210,16 @@ scheduler_asks_its_own_extender() {
   [[ $asked == 127.0.0.1:* && $asked == "$listens" ]] || { echo "asks $asked, listens $listens"; return 1; }
 }
 
+# Names and ports are those that the planner's users know.
+planner_is_found_where_it_was() {
+  local found
+  found=$(rendered_json podset-planner | jq --slurp --raw-output '
+    map(select(.kind == "Deployment").metadata.name),
+    map(select(.kind == "Service") | "\(.metadata.name):\(.spec.ports[].port)") | sort | join(" ")')
+  [ "$found" = "planner-controller-manager podset-planner podset-planner-scheduler
+planner-controller-manager-metrics-service:7443 podset-planner:7309" ] || { echo "$found"; return 1; }
+}
+
 # trusted_namespaces VALUES EXPECTED: Services are read in these namespaces, and in no others.
 trusted_namespaces() {
   local trusted

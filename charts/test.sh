@@ -67,6 +67,7 @@ main() {
   check "podset-planner: pods that bring their gates are held by nothing else" pods_are_held_by "" no-policy
   check "podset-planner: the scheduler asks the extender beside it" scheduler_asks_its_own_extender
   check "podset-planner: an unknown mode is refused" refuses podset-planner '{"mode": "webhook"}'
+  check "podset-planner: Deployments, Services and ports are those that users know" planner_is_found_where_it_was
   check "podset-planner: planners are looked for in the namespace of the release" \
     trusted_namespaces "$CHARTS/podset-planner/ci/default-values.yaml" "Role in $NAMESPACE"
   check "podset-planner: planners are looked for where the values say, and nowhere else" \

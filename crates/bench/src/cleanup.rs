@@ -7,9 +7,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service, ServiceAccount};
 use kube::api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, Resource};
+use podset_types::ScheduleTrigger;
 
 use crate::error::BenchError;
-use crate::kinds::{dynamic, everything};
+use crate::kinds::{dynamic, everything, of_pod_sets};
 use crate::progress::{INTERVAL, say};
 
 /// How long the garbage collector may take.
@@ -44,6 +45,13 @@ pub(crate) async fn delete_everything(client: &Client, namespace: &str) -> Resul
     wait_until_empty(client, namespace).await
 }
 
+/// Deletes pod sets and pods that stand for them, and waits until everything that came of them is gone, too.
+pub(crate) async fn delete_pod_sets(client: &Client, namespace: &str) -> Result<(), BenchError> {
+    delete_all::<Deployment>(client, namespace).await?;
+    delete_all::<ScheduleTrigger>(client, namespace).await?;
+    wait_until_gone(namespace, &of_pod_sets(client, namespace)).await
+}
+
 async fn delete_all<K: Resource<DynamicType = ()>>(
     client: &Client,
     namespace: &str,
@@ -54,8 +62,14 @@ async fn delete_all<K: Resource<DynamicType = ()>>(
 }
 
 async fn wait_until_empty(client: &Client, namespace: &str) -> Result<(), BenchError> {
-    let all = everything(client, namespace);
-    wait_until_none(&format!("that namespace {namespace} is empty"), || first_kind_left(&all)).await
+    wait_until_gone(namespace, &everything(client, namespace)).await
+}
+
+async fn wait_until_gone(
+    namespace: &str,
+    all: &[(&'static str, Api<DynamicObject>)],
+) -> Result<(), BenchError> {
+    wait_until_none(&format!("that namespace {namespace} is empty"), || first_kind_left(all)).await
 }
 
 async fn first_kind_left(
@@ -71,7 +85,7 @@ async fn first_kind_left(
 }
 
 /// Waits for `what` until `left` says that nothing is left to wait for.
-async fn wait_until_none<F>(what: &str, left: impl Fn() -> F) -> Result<(), BenchError>
+pub(crate) async fn wait_until_none<F>(what: &str, left: impl Fn() -> F) -> Result<(), BenchError>
 where
     F: Future<Output = Result<Option<&'static str>, kube::Error>>,
 {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::report::{Figures, Paced};
 use crate::stats::Latency;
 use crate::tally::Tally;
-use crate::writer::Kind;
 
 /// Writes by this program to `deployments` and by a controller to `workloads/status`.
 pub(crate) fn tally(client: u64, controller: u64) -> Tally {
@@ -17,7 +16,7 @@ pub(crate) fn tally(client: u64, controller: u64) -> Tally {
 }
 
 /// The figures of a writer that made 100 objects at `rate` per second.
-pub(crate) fn figures(writer: Kind, rate: f64, p50: f64, writes: u64) -> Figures {
+pub(crate) fn figures<K>(writer: K, rate: f64, p50: f64, writes: u64) -> Figures<K> {
     let objects = 100;
     Figures {
         writer,

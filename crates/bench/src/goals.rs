@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::report::{Figures, Paced};
 use crate::tally::Tally;
+use crate::writer::Kind;
 
 /// A goal and how far it was reached.
 #[derive(Debug, PartialEq, Serialize)]
@@ -37,7 +38,11 @@ pub(crate) enum Verdict {
 }
 
 /// Compares the controllers, the last of `writers`, with the other two.
-pub(crate) fn goals([bare, ideal, controllers]: &[Figures; 3], paced: &Paced, idle: &Tally) -> Vec<Goal> {
+pub(crate) fn goals(
+    [bare, ideal, controllers]: &[Figures<Kind>; 3],
+    paced: &Paced,
+    idle: &Tally,
+) -> Vec<Goal> {
     let rate = 100.0 * controllers.ready_per_second / ideal.ready_per_second;
     let latency = controllers.seconds_to_ready.p50 / bare.seconds_to_ready.p50;
     let paced = paced.controllers.p50 / paced.bare.p50;
@@ -78,11 +83,13 @@ fn lasting(writes: &Tally) -> u64 {
     writes.ours() - writes.ours_to("events")
 }
 
-fn timed(kept: bool) -> Verdict {
+/// The verdict on a time.
+pub(crate) fn timed(kept: bool) -> Verdict {
     if kept { Verdict::Reached } else { Verdict::Missed }
 }
 
-fn counted(kept: bool) -> Verdict {
+/// The verdict on a count.
+pub(crate) fn counted(kept: bool) -> Verdict {
     if kept { Verdict::Pass } else { Verdict::Fail }
 }
 
@@ -90,7 +97,6 @@ fn counted(kept: bool) -> Verdict {
 mod tests {
     use super::*;
     use crate::fixtures::{figures, paced, tally};
-    use crate::writer::Kind;
 
     fn verdicts(rate: f64, p50: f64, writes: u64, idle: u64) -> Vec<Verdict> {
         let writers = [

@@ -8,6 +8,7 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 
 use api_types::{Workload, WorkloadExposure, WorkloadPlan};
+use podset_types::{SchedulePlan, ScheduleTrigger};
 
 /// Objects of kind `K` in `namespace`, as plain JSON.
 pub(crate) fn dynamic<K: Resource<DynamicType = ()>>(client: &Client, namespace: &str) -> Api<DynamicObject> {
@@ -25,5 +26,16 @@ pub(crate) fn everything(client: &Client, namespace: &str) -> [(&'static str, Ap
         ("Pods", dynamic::<Pod>(client, namespace)),
         ("Services", dynamic::<Service>(client, namespace)),
         ("EndpointSlices", dynamic::<EndpointSlice>(client, namespace)),
+    ]
+}
+
+/// Everything that a pod set, or a Deployment that stands for one, is or causes in `namespace`.
+pub(crate) fn of_pod_sets(client: &Client, namespace: &str) -> [(&'static str, Api<DynamicObject>); 5] {
+    [
+        ("Deployments", dynamic::<Deployment>(client, namespace)),
+        ("ReplicaSets", dynamic::<ReplicaSet>(client, namespace)),
+        ("Pods", dynamic::<Pod>(client, namespace)),
+        ("ScheduleTriggers", dynamic::<ScheduleTrigger>(client, namespace)),
+        ("SchedulePlans", dynamic::<SchedulePlan>(client, namespace)),
     ]
 }

@@ -3,6 +3,7 @@
 use api_types::{ConditionType, Workload};
 use futures::{Stream, StreamExt, future};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -17,6 +18,11 @@ pub(crate) fn deployment(deployment: &Deployment) -> bool {
         && status.updated_replicas == Some(wanted)
 }
 
+/// Whether the pod is bound to a node.
+pub(crate) fn pod(pod: &Pod) -> bool {
+    pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some())
+}
+
 /// Whether the Workload is Ready for its current generation.
 pub(crate) fn workload(workload: &Workload) -> bool {
     let Some(status) = &workload.status else { return false };
@@ -29,12 +35,16 @@ pub(crate) fn workload(workload: &Workload) -> bool {
             .any(|c| c.type_ == ready && c.status == "True" && c.observed_generation == generation)
 }
 
-/// The names of those that are ready, as often as they change.
-pub(crate) fn watch<K>(api: Api<K>, is_ready: fn(&K) -> bool) -> impl Stream<Item = String> + Send
+/// The names of those among `which` that are ready, as often as they change.
+pub(crate) fn watch<K>(
+    api: Api<K>,
+    which: watcher::Config,
+    is_ready: fn(&K) -> bool,
+) -> impl Stream<Item = String> + Send + use<K>
 where
     K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    watcher(api, watcher::Config::default())
+    watcher(api, which)
         .default_backoff()
         .applied_objects()
         // The watcher lists again after an error, so none is lost.

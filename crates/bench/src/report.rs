@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::args::Args;
+use crate::args::WorkloadArgs;
 use crate::goals::{Goal, goals};
 use crate::stats::Latency;
 use crate::tally::Tally;
@@ -19,7 +19,7 @@ pub(crate) struct Report {
     /// What was asked for.
     pub(crate) settings: Settings,
     /// The writers in the order of a round.
-    pub(crate) writers: [Figures; 3],
+    pub(crate) writers: [Figures<Kind>; 3],
     /// The writes while nothing changed, leases aside.
     pub(crate) idle: Idle,
     /// What each controller needed.
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub(crate) count: u32,
     /// Rounds.
     pub(crate) rounds: u32,
-    /// Tasks that create objects.
+    /// Requests of this program under way at once.
     pub(crate) clients: u32,
     /// CPUs of this machine.
     pub(crate) cpus: usize,
@@ -46,19 +46,19 @@ pub(crate) struct Settings {
     pub(crate) load_before: Option<f64>,
 }
 
-/// The figures of one writer.
+/// The figures of one writer, or of whoever else takes turns. A pod is ready when it is bound.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Figures {
+pub(crate) struct Figures<K> {
     /// Which one.
-    pub(crate) writer: Kind,
+    pub(crate) writer: K,
     /// Objects of all rounds.
     pub(crate) objects: u64,
-    /// From the first creation of a round until the last object was ready, added up.
+    /// From the beginning of a turn until the last object was ready, added up.
     pub(crate) seconds: f64,
     /// Objects that became ready per second.
     pub(crate) ready_per_second: f64,
-    /// From the beginning of an object's creation until it was ready.
+    /// How long each object took: see [`Times`].
     pub(crate) seconds_to_ready: Latency,
     /// The requests that asked for a change.
     pub(crate) writes: Tally,
@@ -79,7 +79,7 @@ pub(crate) struct Idle {
 pub(crate) struct Needs {
     /// Its name.
     pub(crate) controller: String,
-    /// Resident memory at the end, with the last round's Workloads still there.
+    /// Resident memory at the end, with the last round's objects still there.
     pub(crate) memory_bytes: u64,
     /// CPU time in all its turns.
     pub(crate) cpu_seconds: f64,
@@ -104,7 +104,7 @@ pub(crate) struct Measurements {
     /// The load average before the run.
     pub(crate) load: Option<f64>,
     /// The writers in the order of a round.
-    pub(crate) writers: [Measured; 3],
+    pub(crate) writers: [Measured<Kind>; 3],
     /// The writes while nothing changed.
     pub(crate) idle: Tally,
     /// What each controller needed.
@@ -115,17 +115,18 @@ pub(crate) struct Measurements {
 
 /// The turns of one writer, added up.
 #[derive(Debug)]
-pub(crate) struct Measured {
-    kind: Kind,
+pub(crate) struct Measured<K> {
+    /// Which one.
+    pub(crate) kind: K,
     latencies: Vec<Duration>,
     elapsed: Duration,
     /// The writes of its turns.
     pub(crate) writes: Tally,
 }
 
-impl Measured {
+impl<K> Measured<K> {
     /// Nothing yet.
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: K) -> Self {
         Self { kind, latencies: Vec::new(), elapsed: Duration::ZERO, writes: Tally::default() }
     }
 
@@ -140,7 +141,8 @@ impl Measured {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    fn figures(self) -> Figures {
+    /// What all of them come to.
+    pub(crate) fn figures(self) -> Figures<K> {
         let ready_per_second = self.rate();
         Figures {
             writer: self.kind,
@@ -153,7 +155,15 @@ impl Measured {
     }
 }
 
-impl Figures {
+impl Settings {
+    /// On this machine.
+    pub(crate) fn new(count: u32, rounds: u32, clients: u32, load_before: Option<f64>) -> Self {
+        let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+        Self { count, rounds, clients, cpus, load_before }
+    }
+}
+
+impl<K> Figures<K> {
     /// `writes` for each object.
     pub(crate) fn per_object(&self, writes: u64) -> f64 {
         writes as f64 / self.objects as f64
@@ -162,17 +172,11 @@ impl Figures {
 
 impl Report {
     /// Puts together what was measured.
-    pub(crate) fn new(args: &Args, measured: Measurements) -> Self {
-        let settings = Settings {
-            count: args.count,
-            rounds: args.rounds,
-            clients: args.clients,
-            cpus: std::thread::available_parallelism().map_or(0, usize::from),
-            load_before: measured.load,
-        };
+    pub(crate) fn new(args: &WorkloadArgs, measured: Measurements) -> Self {
+        let settings = Settings::new(args.count, args.rounds, args.clients, measured.load);
         let writers = measured.writers.map(Measured::figures);
         let goals = goals(&writers, &measured.paced, &measured.idle);
-        let idle = Idle { seconds: args.idle().as_secs(), writes: measured.idle };
+        let idle = Idle { seconds: args.run.idle().as_secs(), writes: measured.idle };
         Self { settings, writers, idle, needs: measured.needs, paced: measured.paced, goals }
     }
 

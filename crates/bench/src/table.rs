@@ -2,16 +2,20 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{Figures, Report};
+use crate::goals::Goal;
+use crate::report::{Figures, Idle, Needs, Report, Settings};
+use crate::writer::Kind;
 
 /// The whole report as text.
 pub(crate) fn render(report: &Report) -> String {
-    let sections = [settings(report), writers(report), resources(report), controllers(report), goals(report)];
+    let controllers = controllers(&report.needs, &report.idle, ("Workload", report.writers[2].objects));
+    let sections =
+        [settings(&report.settings), writers(report), resources(report), controllers, goals(&report.goals)];
     sections.join("\n\n")
 }
 
-fn settings(report: &Report) -> String {
-    let settings = &report.settings;
+/// What was asked for.
+pub(crate) fn settings(settings: &Settings) -> String {
     let load = settings.load_before.map_or("unknown".to_owned(), |load| format!("{load:.1}"));
     format!(
         "{} objects each in {} round(s) of {}, {} clients; {} CPUs, load average before: {load}",
@@ -24,7 +28,7 @@ fn settings(report: &Report) -> String {
 }
 
 fn writers(report: &Report) -> String {
-    let of = |title: &str, value: &dyn Fn(&Figures) -> String| -> Vec<String> {
+    let of = |title: &str, value: &dyn Fn(&Figures<Kind>) -> String| -> Vec<String> {
         std::iter::once(title.to_owned()).chain(report.writers.iter().map(value)).collect()
     };
     align(&[
@@ -58,26 +62,22 @@ fn resources(report: &Report) -> String {
     align(&rows)
 }
 
-fn cell(figures: &Figures, resource: &str) -> String {
+fn cell(figures: &Figures<Kind>, resource: &str) -> String {
     let all = figures.writes.all.get(resource).copied().unwrap_or_default();
     let ours = figures.writes.ours_to(resource);
     format!("{:.2} ({:.2})", figures.per_object(all), figures.per_object(ours))
 }
 
-fn controllers(report: &Report) -> String {
-    let objects = report.writers[2].objects as f64;
-    let title = format!("writes in {} idle s", report.idle.seconds);
-    let mut rows = vec![vec![
-        "controller".to_owned(),
-        "memory, MiB".to_owned(),
-        "CPU per Workload, ms".to_owned(),
-        title,
-    ]];
-    rows.extend(report.needs.iter().map(|needs| {
-        let writes = report.idle.writes.controllers.get(&needs.controller);
+/// What the controllers needed for so many objects that are called so.
+pub(crate) fn controllers(needs: &[Needs], idle: &Idle, (what, objects): (&str, u64)) -> String {
+    let title = format!("writes in {} idle s", idle.seconds);
+    let mut rows =
+        vec![vec!["controller".to_owned(), "memory, MiB".to_owned(), format!("CPU per {what}, ms"), title]];
+    rows.extend(needs.iter().map(|needs| {
+        let writes = idle.writes.controllers.get(&needs.controller);
         let writes: u64 = writes.into_iter().flat_map(|counts| counts.values()).sum();
         let mebibytes = needs.memory_bytes as f64 / f64::from(1 << 20);
-        let milliseconds = 1000.0 * needs.cpu_seconds / objects;
+        let milliseconds = 1000.0 * needs.cpu_seconds / objects as f64;
         vec![
             needs.controller.clone(),
             format!("{mebibytes:.1}"),
@@ -88,9 +88,10 @@ fn controllers(report: &Report) -> String {
     align(&rows)
 }
 
-fn goals(report: &Report) -> String {
+/// What was to be reached, and what was.
+pub(crate) fn goals(goals: &[Goal]) -> String {
     let mut rows = vec![["goal", "", "measured", "verdict"].map(str::to_owned).to_vec()];
-    rows.extend(report.goals.iter().map(|goal| {
+    rows.extend(goals.iter().map(|goal| {
         vec![
             goal.what.to_owned(),
             goal.goal.to_owned(),
@@ -102,7 +103,7 @@ fn goals(report: &Report) -> String {
 }
 
 /// Columns of equal width: the first to the left, the others to the right.
-fn align(rows: &[Vec<String>]) -> String {
+pub(crate) fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
@@ -124,8 +125,6 @@ mod tests {
     use super::*;
     use crate::fixtures::{figures, paced, tally};
     use crate::goals::goals as compare;
-    use crate::report::{Idle, Needs, Settings};
-    use crate::writer::Kind;
 
     fn report() -> Report {
         let writers = [

@@ -43,6 +43,15 @@ impl Tally {
         }
     }
 
+    /// Adds what `other` counted.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        add(&mut self.all, &other.all);
+        add(&mut self.client, &other.client);
+        for (name, counts) in &other.controllers {
+            add(self.controllers.entry(name.clone()).or_default(), counts);
+        }
+    }
+
     /// The writes of all writers.
     pub(crate) fn total(&self) -> u64 {
         self.all.values().sum()
@@ -62,6 +71,12 @@ impl Tally {
     pub(crate) fn ours_to(&self, resource: &str) -> u64 {
         let of = |counts: &BTreeMap<String, u64>| counts.get(resource).copied().unwrap_or_default();
         of(&self.client) + self.controllers.values().map(of).sum::<u64>()
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
+    for (resource, count) in more {
+        *counts.entry(resource.clone()).or_default() += count;
     }
 }
 
@@ -95,6 +110,17 @@ mod tests {
         assert_eq!((tally.total(), tally.ours(), tally.by_controllers()), (4, 3, 2));
         assert_eq!(tally.ours_to("workloads/status"), 2);
         assert_eq!(tally.ours_to("pods/binding"), 0);
+    }
+
+    #[test]
+    fn two_tallies_make_one() {
+        let mut both = tally(&[write("sa:bench", "n", "workloads")]);
+        both.add_all(&tally(&[
+            write("sa:bench", "n", "workloads"),
+            write("sa:orchestrator", "n", "events"),
+            write("someone", "n", "pods"),
+        ]));
+        assert_eq!((both.total(), both.ours(), both.by_controllers()), (4, 3, 1));
     }
 
     #[test]

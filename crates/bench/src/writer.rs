@@ -6,6 +6,7 @@ use futures::stream::BoxStream;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 
@@ -87,13 +88,13 @@ impl Writer {
 
     /// The names of the objects that run.
     pub(crate) fn running(&self) -> BoxStream<'static, String> {
-        let client = self.client.clone();
+        let (client, all) = (self.client.clone(), watcher::Config::default());
         match self.kind {
             Kind::Bare | Kind::Ideal => {
-                ready::watch(Api::namespaced(client, &self.namespace), ready::deployment).boxed()
+                ready::watch(Api::namespaced(client, &self.namespace), all, ready::deployment).boxed()
             }
             Kind::Controllers => {
-                ready::watch(Api::namespaced(client, &self.namespace), ready::workload).boxed()
+                ready::watch(Api::namespaced(client, &self.namespace), all, ready::workload).boxed()
             }
         }
     }

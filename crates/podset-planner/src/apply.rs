@@ -146,7 +146,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes all of `patches`, several at a time, and tells how many still held. One that fails keeps none from being made.
+    /// Makes all of `patches`, several at a time, and tells how many still held. One that fails keeps none from being made,
+    /// and one that is slow none from being begun. They are begun in their order.
     async fn patch_pods(
         &self,
         subresource: Option<&str>,
@@ -156,7 +157,7 @@ impl Writer {
             let patched = self.patch(&*pod, subresource, patch).await?;
             Ok(patched.map(|patched| self.caches.stores.pods.record(patched)))
         });
-        let written: Vec<Result<Option<()>, Error>> = written.buffered(PARALLEL).collect().await;
+        let written: Vec<Result<Option<()>, Error>> = written.buffer_unordered(PARALLEL).collect().await;
         let written: Vec<_> = written.into_iter().collect::<Result<_, _>>()?;
         Ok(written.into_iter().flatten().count())
     }

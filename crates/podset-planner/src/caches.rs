@@ -153,3 +153,51 @@ fn slim_node(node: &mut Node) {
         status.images = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use controller_kit::testing::{TestApiServer, until};
+    use futures::{FutureExt as _, StreamExt as _, future::ready};
+    use k8s_openapi::api::core::v1::Node;
+
+    use super::*;
+
+    fn fill<K: Send + 'static>(changes: Changes<K>) {
+        tokio::spawn(changes.for_each(|_| ready(())));
+    }
+
+    /// D12: who was asked right after the start knew no nodes, and planned all the same.
+    #[tokio::test]
+    async fn d12_nothing_is_read_before_every_kind_was_listed() {
+        let server = TestApiServer::new();
+        let mut node = Node::default();
+        node.metadata.name = Some("n".to_owned());
+        server.insert(node);
+        let (kit, _stop) = server.kit(crate::NAME);
+        let (caches, changes) = watch_all(&kit);
+        let AllChanges { triggers, plans, pods, nodes, claims, volumes, namespaces } = changes;
+        fill(triggers);
+        fill(plans);
+        fill(pods);
+        fill(claims);
+        fill(volumes);
+        fill(namespaces);
+        until("all others are listed", || {
+            let Stores { triggers, plans, pods, nodes: _, claims, volumes, namespaces } = &caches.stores;
+            let listed = [
+                triggers.ready().now_or_never(),
+                plans.ready().now_or_never(),
+                pods.ready().now_or_never(),
+                claims.ready().now_or_never(),
+                volumes.ready().now_or_never(),
+                namespaces.ready().now_or_never(),
+            ];
+            listed.iter().all(Option::is_some)
+        })
+        .await;
+        assert!(caches.ready().now_or_never().is_none());
+        fill(nodes);
+        caches.ready().await.unwrap();
+        assert!(caches.stores.nodes.get("", "n").is_some());
+    }
+}

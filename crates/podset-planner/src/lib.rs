@@ -24,6 +24,7 @@ mod controller;
 mod dereference;
 mod events;
 pub mod extender;
+mod gather;
 mod metrics;
 mod orphans;
 mod phase;

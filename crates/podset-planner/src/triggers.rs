@@ -18,8 +18,12 @@ use tokio::sync::Notify;
 
 use crate::{
     caches::{AllChanges, Caches, Changes},
+    gather::gather,
     pods::{is_held, set_of},
 };
+
+/// How often at most a set is looked at because its pods change.
+const PACE: Duration = Duration::from_millis(100);
 
 /// How often at most the sets that wait for room are looked at.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -58,6 +62,7 @@ pub fn work(caches: &Caches, changes: AllChanges, schedulers: Changes<Lease>) ->
         }
         stream::iter(woken)
     });
+    let pods = gather(pods, PACE);
     let mut plan_sets = Sets::new(stores.plans.clone());
     let plans = changed(plans).flat_map(move |plan| {
         stream::iter(

@@ -11,7 +11,7 @@ use serde_json::Value;
 const SET: &str = "planner-podset";
 const TRIGGER: &str = "customtrigger";
 
-/// Of each pair at most one on a node, although both are planned together.
+/// Of each pair one on a node, although both are planned together: AFFINITY says whether they must or only wish to.
 const APART: &str = r#"
 apiVersion: apps/v1
 kind: Deployment
@@ -25,13 +25,13 @@ spec:
       schedulerName: podset-planner-scheduler
       terminationGracePeriodSeconds: 0
       affinity:
-        podAntiAffinity:
-          requiredDuringSchedulingIgnoredDuringExecution:
-            - labelSelector: {matchExpressions: [{key: app, operator: In, values: [OTHER]}]}
-              topologyKey: kubernetes.io/hostname
+        podAntiAffinity: AFFINITY
       containers:
         - {name: main, image: "localhost/score/pause:dev"}
 "#;
+
+const TERM: &str = "{labelSelector: {matchExpressions: [{key: app, operator: In, values: [OTHER]}]}, \
+                    topologyKey: kubernetes.io/hostname}";
 
 async fn released(sets: &PodSets, members: i32) -> Result {
     let held = |counts: MemberCounts| counts.gated == members;
@@ -72,10 +72,21 @@ async fn the_quick_starts_set_is_held_planned_and_verified_and_its_plan_goes_wit
 
 #[tokio::test]
 async fn two_that_keep_apart_are_planned_apart() -> Result {
+    are_planned_apart(&format!("{{requiredDuringSchedulingIgnoredDuringExecution: [{TERM}]}}")).await
+}
+
+#[tokio::test]
+async fn two_that_would_rather_be_apart_are_planned_apart() -> Result {
+    let wish = format!("{{weight: 100, podAffinityTerm: {TERM}}}");
+    are_planned_apart(&format!("{{preferredDuringSchedulingIgnoredDuringExecution: [{wish}]}}")).await
+}
+
+async fn are_planned_apart(affinity: &str) -> Result {
     with_namespace("examples", async |sets: PodSets| {
         sets.apply_file("docs/examples/pod-set/trigger.yaml").await?;
         for (name, other) in [("app-1", "app-2"), ("app-2", "app-1")] {
-            sets.apply(&APART.replace("NAME", name).replace("OTHER", other)).await?;
+            let manifest = APART.replace("AFFINITY", affinity);
+            sets.apply(&manifest.replace("NAME", name).replace("OTHER", other)).await?;
         }
         released(&sets, 2).await?;
         let places = sets.places(SET).await?;

@@ -2,17 +2,12 @@
 # The controllers as their charts would run them, but as processes of this machine: fake
 # nodes run nothing.
 
+FIRST_HEALTH_PORT=${BENCH_HEALTH_PORT:-18551} # each controller takes the next one
 RUNNING=() # name=pid of each controller
+declare -A HEALTH_PORTS=()
 
-# Namespace, rights and flags are the charts'; no pod is.
-install_charts() {
-  local chart flags
-  read -r -a flags <<<"${BENCH_HELM_FLAGS:-}"
-  kubectl create namespace "$SYSTEM_NAMESPACE" >/dev/null
-  kubectl create namespace "$WORKLOAD_NAMESPACE" >/dev/null
-  install_chart crds
-  for chart in "${CONTROLLERS[@]}"; do install_chart "$chart" --set replicas=0 "${flags[@]}"; done
-  # The client's own requests queue as everybody's: an administrator's would pass them by.
+# The client's own requests queue as everybody's: an administrator's would pass them by.
+make_client() {
   kubectl create serviceaccount score-bench --namespace="$SYSTEM_NAMESPACE" >/dev/null
   kubectl create clusterrolebinding score-bench --clusterrole=cluster-admin \
     --serviceaccount="$SYSTEM_NAMESPACE:score-bench" >/dev/null
@@ -53,28 +48,25 @@ chart_says() {
     | jq --raw-output ".spec.template.spec.containers[0] | $2"
 }
 
-health_port() {
-  local index
-  for index in "${!CONTROLLERS[@]}"; do
-    [ "score-${CONTROLLERS[index]}" != "$1" ] || echo $((FIRST_HEALTH_PORT + index))
-  done
-}
-
+# start_controller NAME BINARY VARIABLE…: as the Deployment of that name would run it, but for
+# these variables.
 start_controller() {
-  local name=$1 flags variables
+  local name=$1 binary flags variables
+  binary=$(binary "$2")
+  HEALTH_PORTS[$name]=$((FIRST_HEALTH_PORT + ${#RUNNING[@]}))
   mapfile -t flags < <(chart_says "$name" '.args[]')
   mapfile -t variables < <(chart_says "$name" '.env[] | select(.value) | "\(.name)=\(.value)"')
   # The variables come after what a process needs here: they are the chart's word.
   env KUBECONFIG="$(kubeconfig_of "$name")" POD_NAME="$name" POD_NAMESPACE="$SYSTEM_NAMESPACE" \
-    SCORE_LISTEN="127.0.0.1:$(health_port "$name")" SCORE_NAMESPACE="$WORKLOAD_NAMESPACE" "${variables[@]}" \
-    "$(binary "$name")" "${flags[@]}" >"$LOG_DIR/$name.log" 2>&1 </dev/null &
+    SCORE_LISTEN="127.0.0.1:${HEALTH_PORTS[$name]}" "${@:3}" "${variables[@]}" \
+    "$binary" "${flags[@]}" >"$LOG_DIR/$name.log" 2>&1 </dev/null &
   RUNNING+=("$name=$!")
   say "$name ${flags[*]}"
 }
 
 wait_until_ready() {
   local name=$1 url deadline=$((SECONDS + 30))
-  url=http://127.0.0.1:$(health_port "$name")/ready
+  url=http://127.0.0.1:${HEALTH_PORTS[$name]}/ready
   until curl --silent --fail --output /dev/null "$url"; do
     ((SECONDS < deadline)) || die "$name is not ready: $(tail -n 3 "$LOG_DIR/$name.log")"
     sleep 0.1

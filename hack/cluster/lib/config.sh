@@ -15,6 +15,9 @@ API_SERVER_EXTRA_ARGS=${API_SERVER_EXTRA_ARGS:-}
 CONTROLLER_MANAGER_EXTRA_ARGS=${CONTROLLER_MANAGER_EXTRA_ARGS:-}
 SCHEDULER_EXTRA_ARGS=${SCHEDULER_EXTRA_ARGS:-}
 
+# How long the lease of a fake node lasts; it is renewed four times as often.
+FAKE_NODE_LEASE_SECONDS=${FAKE_NODE_LEASE_SECONDS:-40}
+
 MAX_NODES=9           # node i has the address 10.250.0.(10+i) and the pods 10.244.i.0/24
 MAX_PODS_PER_NODE=250 # what a /24 of pod addresses has room for
 

@@ -25,7 +25,7 @@ start_kwok() {
   run_in_machine "$CONTROL_PLANE" kwok "$kwok" --kubeconfig="$KUBECONFIG_DIR/kwok" \
     --config="$(dirname "$kwok")/stages.yaml" --server-address=127.0.0.1:10247 \
     --manage-all-nodes=false --manage-nodes-with-annotation-selector="$FAKE_NODE_ANNOTATION" \
-    --node-lease-duration-seconds=40
+    --node-lease-duration-seconds="$FAKE_NODE_LEASE_SECONDS"
 }
 
 # The taint keeps ordinary pods away: only what tolerates it is meant for a fake node.
@@ -64,7 +64,8 @@ scale_fake_nodes() {
   start_kwok
   delete_fake_nodes_beyond "$count"
   fake_nodes "$count" | admin_kubectl apply --server-side --field-manager=local-cluster --filename=- >/dev/null
-  admin_kubectl wait --for=condition=Ready node --selector="$FAKE_NODE_LABEL" --timeout=60s >/dev/null
+  admin_kubectl wait --for=condition=Ready node --selector="$FAKE_NODE_LABEL" \
+    --timeout="$((60 + count / 5))s" >/dev/null
   say "$count fake nodes are Ready"
 }
 
