@@ -57,7 +57,7 @@ install_planner_alone() {
   local flags
   read -r -a flags <<<"${BENCH_HELM_FLAGS:-}"
   kubectl create namespace "$SYSTEM_NAMESPACE" >/dev/null
-  install_chart podset-planner --set replicas=0 --set planner.enabled=false "${flags[@]}"
+  install_chart podset-planner --set mode=gates --set replicas=0 --set planner.enabled=false "${flags[@]}"
   with_progress "the admission policy holds pods of sets" "$LOG_DIR/policy.log" wait_for_policy
 }
 
