@@ -232,7 +232,7 @@ fn a_volume_has_the_outputs_of_its_resource_save_secret_ones() {
 #[test]
 fn a_volume_waits_for_the_outputs_of_its_resource() {
     let missing = unresolved(volumes(&Outputs::new()));
-    assert_eq!(missing.len(), 2);
+    assert_eq!(missing.len(), 4);
     assert_eq!(
         missing[1].to_string(),
         "spec.containers.web.volumes[\"/data\"].source: ref 'resources.data' waits for resource 'data': \
