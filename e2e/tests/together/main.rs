@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod charts;
+mod external;
 mod failures;
 mod fields;
 mod golden_path;
