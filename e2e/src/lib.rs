@@ -28,6 +28,7 @@ pub mod secrets;
 pub mod seed;
 pub mod server;
 pub mod traces;
+pub mod twin;
 pub mod wait;
 
 pub use namespace::{Context, Place, alone, with_namespace};

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
 use api_types::GROUP;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{Context, Result, apply, controllers};
@@ -84,6 +86,18 @@ pub const CACHED: &str = r#"
 /// There is none of this name.
 pub fn shipped_type(name: &str) -> Result<String> {
     apply::repository_file(&format!("docs/examples/resource-types/{name}.yaml"))
+}
+
+/// The first example of a resource type under a heading of `docs/provisioners.md`: a list of provisioners.
+///
+/// # Errors
+/// There is no such heading or example.
+pub fn example_under(heading: &str) -> Result<Value> {
+    let page = apply::repository_file("docs/provisioners.md")?;
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).context("no section")?;
+    let (_, example) = section.split_once("```yaml\n").context("no example")?;
+    let (example, _) = example.split_once("```").context("no end")?;
+    Ok(serde_yaml_ng::from_str(example)?)
 }
 
 /// Runs a test, and removes the configuration after it, whatever comes of it.

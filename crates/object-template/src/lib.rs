@@ -11,5 +11,5 @@ mod render;
 mod text;
 
 pub use kind::{ObjectKind, ObjectKindError, ObjectName, Place};
-pub use render::{Renderer, check, has_template, is_text, write_text};
+pub use render::{Renderer, check, has_template, is_text, names, write_text};
 pub use text::{shortened, shortened_to};

@@ -1,5 +1,7 @@
 //! Strings of a template, with what is known filled in. Shut in: a template reads nothing but its context, and ends.
 
+use std::collections::BTreeSet;
+
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior,
     syntax::SyntaxConfig,
@@ -135,6 +137,21 @@ fn check_in(environment: &Environment<'_>, template: &Value) -> Result<(), Strin
     }
 }
 
+/// What the strings of a template read of their context, with the fields that they read of it: `params.size`, or `params`
+/// if they read all of that. Names of functions are among them; of a string that cannot be parsed there are none.
+pub fn names(template: &Value) -> BTreeSet<String> {
+    match template {
+        Value::String(text) => {
+            let environment = Environment::new();
+            let parsed = environment.template_from_str(text);
+            parsed.map(|parsed| parsed.undeclared_variables(true)).into_iter().flatten().collect()
+        }
+        Value::Array(items) => items.iter().flat_map(names).collect(),
+        Value::Object(fields) => fields.values().flat_map(names).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
 /// Writes a value that stands in a text.
 ///
 /// # Errors
@@ -239,5 +256,19 @@ mod tests {
     fn a_template_that_is_none_is_found_before_anything_is_known() {
         assert!(check(&json!({"a": ["{{ x }}", "b{% if x %}c{% endif %}"]})).is_ok());
         assert!(check(&json!({"a": ["{{ x"]})).unwrap_err().starts_with("/a/0: syntax error"));
+    }
+
+    #[test]
+    fn a_template_names_what_it_reads() {
+        let template = json!({
+            "a": ["x", "{{ params.size | default(1) }}", "a {{ params.list[0] }} b", 7],
+            "{{ key }}": "{% for port in workload.service.ports %}{{ port.name }}{% endfor %}",
+            "b": "{{ generated('p') if metadata else claim['name'] }}",
+        });
+        let found: Vec<_> = names(&template).into_iter().collect();
+        let expected =
+            ["claim", "generated", "metadata", "params.list", "params.size", "workload.service.ports"];
+        assert_eq!(found, expected);
+        assert!(names(&json!("{{ x")).is_empty());
     }
 }

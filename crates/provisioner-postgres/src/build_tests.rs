@@ -49,6 +49,19 @@ fn its_host_name_and_volume_are_described_as_the_fixtures_say() {
 }
 
 #[test]
+fn the_class_names_the_service_account_and_no_token_of_it_is_mounted() {
+    let mut spec = resource_claim().spec;
+    spec.parameters = serde_json::from_value(json!({"serviceAccountName": "databases"})).unwrap();
+    let database = validate(claim(), &spec, &Found::default(), &defaults()).unwrap();
+    let pod = build(&database, &Found::default()).database.spec.unwrap().template.spec.unwrap();
+    assert_eq!(pod.service_account_name.as_deref(), Some("databases"));
+    assert_eq!(
+        (pod.service_account, pod.automount_service_account_token),
+        (pod.service_account_name, Some(false))
+    );
+}
+
+#[test]
 fn no_label_of_the_workload_is_on_the_pod() {
     let template = built(&Found::default()).database.spec.unwrap().template.metadata.unwrap();
     let labels = template.labels.unwrap();

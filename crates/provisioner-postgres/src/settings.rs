@@ -33,6 +33,8 @@ pub struct Settings {
     pub requests: Compute,
     /// The most that PostgreSQL may use.
     pub limits: Compute,
+    /// The service account of its pod, in the claim's namespace; Kubernetes' default where there is none.
+    pub service_account: Option<String>,
 }
 
 /// Quantities of CPU and memory.
@@ -67,12 +69,33 @@ pub fn settings(
     let storage_class =
         fields.text("storageClassName", &mut errors).or_else(|| defaults.storage_class.clone());
     let (requests, limits) = resources(fields.object("resources", &mut errors), &mut errors);
+    let service_account = service_account(&mut fields, &mut errors);
     fields.finish(&mut errors);
     if errors.is_empty() {
-        Ok(Settings { image, storage, storage_class, requests, limits })
+        Ok(Settings { image, storage, storage_class, requests, limits, service_account })
     } else {
         Err(errors)
     }
+}
+
+/// A name as Kubernetes has it for service accounts (RFC 1123, a subdomain).
+fn service_account(fields: &mut Fields, errors: &mut Vec<String>) -> Option<String> {
+    const KEY: &str = "serviceAccountName";
+    let name = fields.text(KEY, errors)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let ends = [label.bytes().next(), label.bytes().next_back()];
+        ends.into_iter().all(|end| end.is_some_and(plain))
+            && label.bytes().all(|byte| plain(byte) || byte == b'-')
+    };
+    if name.len() > 253 || !name.split('.').all(is_label) {
+        return fields.wrong(
+            KEY,
+            "must be the name of a service account: small letters, digits, `-` and `.`",
+            errors,
+        );
+    }
+    Some(name)
 }
 
 fn image(
@@ -192,13 +215,26 @@ mod tests {
                 "parameters.resources.limits.memory: must be a quantity such as 1Gi",
                 "parameters.resources.claims: there is no such parameter, only requests and limits",
                 "parameters.resources.requests.cpu: 2 is more than the limit 1",
-                "parameters.size: there is no such parameter, only image, version, storage, storageClassName and resources",
+                "parameters.size: there is no such parameter, only image, version, storage, storageClassName, resources and serviceAccountName",
             ]
         );
         assert_eq!(
             of("{storage: 0}").unwrap_err(),
             ["parameters.storage: a database needs more than nothing"]
         );
+    }
+
+    #[test]
+    fn a_service_account_is_a_name() {
+        let named = |name: &str| of(&format!("{{serviceAccountName: '{name}'}}"));
+        assert_eq!(named("db.no-1").unwrap().service_account.as_deref(), Some("db.no-1"));
+        assert_eq!(of("{}").unwrap().service_account, None);
+        for name in ["-a", "a-", "A", "a_b", "a..b", ".", "a/b", &"a".repeat(254)] {
+            assert!(
+                named(name).unwrap_err()[0].starts_with("parameters.serviceAccountName: must be"),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Resources that lie behind an API of the platform's.
 //!
 //! A pass writes down what it is going to ask for ([`state`]), holds a claim that is to remove it, asks for it, writes
-//! down what was made, looks at it and answers. Every request is bounded ([`http`]), and every reply judged ([`reply`]).
-//! What lies behind an API tells nobody when it changes, so it is looked at now and then.
+//! down what was made, passes on what has changed since ([`update`]), looks at it and answers. Every request is bounded
+//! ([`http`]), and every reply judged ([`reply`]). What lies behind an API tells nobody when it changes, so it is looked at
+//! now and then.
 
 mod http;
 mod keep;
@@ -10,6 +11,8 @@ mod leave;
 mod pauses;
 mod reply;
 mod state;
+mod update;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +31,8 @@ use self::{
     pauses::Pauses,
     reply::{Trouble, judge, words},
     state::{State, output_key},
+    update::kept,
+    wish::Wish,
 };
 use crate::{
     NAME,
@@ -58,8 +63,8 @@ pub struct OnApi {
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum What<'a> {
-    /// To make something, once for this key.
-    Make(&'a str),
+    /// To make or to change something, once for this key.
+    Do(&'a str),
     /// To look at it.
     Look,
     /// To remove it; nobody needs the answer.
@@ -113,11 +118,17 @@ impl OnApi {
         }
         let case = self.case(object, declared, api).await?;
         let create = case.request(&Step::Create)?;
-        let (mut secret, mut state) = self.keep(&case, &create).await?;
+        let wish = self.wish(&case).await?;
+        let (mut secret, mut state) = self.keep(&case, &create, wish.as_ref()).await?;
         if state.id.is_none() {
-            (secret, state) = self.create(&case, &create, secret, state).await?;
+            (secret, state) = self.create(&case, &create, wish.as_ref(), secret, state).await?;
         }
-        self.look(&case, &create, secret, state).await
+        self.point_to(&case, &state).await?;
+        if let Some(wish) = &wish {
+            (secret, state) = self.update(&case, &create, wish, secret, state).await?;
+        }
+        let differs = state.differs(&create.asked, wish.as_ref());
+        self.look(&case, differs, secret, state).await
     }
 
     async fn case<'a>(
@@ -193,23 +204,11 @@ impl OnApi {
     /// What `requests` need that is not in them.
     async fn values(&self, case: &Case<'_>, secret: &Secret, requests: &[&Request]) -> Result<Values, Stop> {
         let parts = || requests.iter().flat_map(|request| request.parts());
-        let mut values = Values {
+        let values = Values {
             generated: record::values(secret),
             credentials: case.credentials.clone(),
-            ..Values::default()
+            copied: self.copied(case, requests).await?,
         };
-        let references = parts().filter_map(|part| match part {
-            Part::Copied(reference) => Some(reference),
-            _ => None,
-        });
-        for SecretKeyRef { name, key } in references {
-            let found = self.secrets.own(&case.claim.namespace, name).await?.and_then(|secret| secret.data);
-            let Some(value) = found.and_then(|mut data| data.remove(key)) else {
-                let message = format!("waiting for `{key}` of `{name}`, which its params refer to");
-                return Err(Answer::binding(message).retry(Retry::Soon).into());
-            };
-            values.copied.insert(SecretKeyRef { name: name.clone(), key: key.clone() }, value);
-        }
         for part in parts() {
             if let (Part::Credential(key), None) = (part, case.credential(part)) {
                 let name = case.api.credentials.as_deref().unwrap_or("(no secretRef)");
@@ -219,21 +218,45 @@ impl OnApi {
         Ok(values)
     }
 
+    /// The secrets of other resources that `requests` need.
+    async fn copied(
+        &self,
+        case: &Case<'_>,
+        requests: &[&Request],
+    ) -> Result<BTreeMap<SecretKeyRef, ByteString>, Stop> {
+        let mut copied = BTreeMap::new();
+        let parts = requests.iter().flat_map(|request| request.parts());
+        let references = parts.filter_map(|part| match part {
+            Part::Copied(reference) => Some(reference),
+            _ => None,
+        });
+        for SecretKeyRef { name, key } in references {
+            let found = self.secrets.own(&case.claim.namespace, name).await?.and_then(|secret| secret.data);
+            let Some(value) = found.and_then(|mut data| data.remove(key)) else {
+                let message = format!("waiting for `{key}` of `{name}`, which its params refer to");
+                return Err(Answer::binding(message).retry(Retry::Soon).into());
+            };
+            copied.insert(SecretKeyRef { name: name.clone(), key: key.clone() }, value);
+        }
+        Ok(copied)
+    }
+
     /// Asks for what `state` says is to be made, and writes down what was.
     async fn create(
         &self,
         case: &Case<'_>,
         create: &Request,
+        wish: Option<&Wish>,
         secret: Secret,
         state: State,
     ) -> Result<(Secret, State), Stop> {
         let request = Request { asked: state.asked.clone(), headers: create.headers.clone() };
         let values = self.values(case, &secret, &[&request]).await?;
-        match self.send(case, &request, &values, What::Make(&state.key)).await {
+        match self.send(case, &request, &values, What::Do(&state.key)).await {
             Ok((_, answer)) => self.made(case, &secret, state, answer).await,
             Err(Trouble::Refused(_)) if state.asked != create.asked => {
                 // It is certain now that there is nothing by the former question.
-                let state = State::intended(&case.claim.uid, create.asked.clone());
+                let state = State::intended(&case.claim.uid, create.asked.clone(), wish);
                 self.write(case, secret, &state).await?;
                 Err(Stop::Wait(Retry::Soon))
             }
@@ -257,30 +280,35 @@ impl OnApi {
         Ok((secret, state))
     }
 
-    /// Looks at what was made, and says what became of it.
+    /// What the API says of what was made.
+    async fn read(
+        &self,
+        case: &Case<'_>,
+        secret: &Secret,
+        state: &State,
+    ) -> Result<Result<Value, Trouble>, Stop> {
+        let read = case.request(&Step::Read(state.id.clone().unwrap_or_default()))?;
+        let values = self.values(case, secret, &[&read]).await?;
+        Ok(self.send(case, &read, &values, What::Look).await.map(|(_, answer)| answer))
+    }
+
+    /// Looks at what was made, and says what became of it; it `differs` if that is not all that is asked for.
     async fn look(
         &self,
         case: &Case<'_>,
-        create: &Request,
+        differs: bool,
         secret: Secret,
         mut state: State,
     ) -> Result<Answer, Stop> {
-        self.point_to(case, &state).await?;
-        let read = case.request(&Step::Read(state.id.clone().unwrap_or_default()))?;
-        let values = self.values(case, &secret, &[&read]).await?;
-        let mut answer = match self.send(case, &read, &values, What::Look).await {
-            Ok((_, answer)) => answer,
+        let mut answer = match self.read(case, &secret, &state).await? {
+            Ok(answer) => answer,
             Err(Trouble::Gone) => return Ok(case.gone(state.provisioned)),
-            Err(trouble) => {
-                // What was there is still there, as far as anybody knows.
-                let outputs = former(case.object);
-                return Err(case.stop(&trouble).map(|answer| Answer { outputs, ..answer }));
-            }
+            Err(trouble) => return Err(kept(case, case.stop(&trouble))),
         };
         state.outputs.extend(case.take_secrets(&mut answer));
         state.provisioned = true;
         let secret = self.write(case, secret, &state).await?;
-        Ok(case.conclude(answer, &secret, &state, state.asked != create.asked))
+        Ok(case.conclude(answer, &secret, &state, differs))
     }
 }
 
@@ -311,7 +339,7 @@ impl Case<'_> {
         for (name, parts) in &request.headers {
             headers.push((name.clone(), text(parts).ok_or_else(no_text)?));
         }
-        if let What::Make(key) = what {
+        if let What::Do(key) = what {
             headers.push(("idempotency-key".to_owned(), key.to_owned()));
         }
         let body = body.as_ref().map(|body| body.open(&text).ok_or_else(no_text)).transpose()?;
@@ -345,7 +373,7 @@ impl Case<'_> {
     }
 
     /// What the `answer`, from which the secrets were taken, comes to.
-    fn conclude(&self, answer: Value, secret: &Secret, state: &State, is_other: bool) -> Answer {
+    fn conclude(&self, answer: Value, secret: &Secret, state: &State, differs: bool) -> Answer {
         let declaration = &self.declared.declaration;
         let scope = Scope::of(&self.declared.inputs, &Live { answer: Some(answer), ..Live::default() });
         if let Some(waits_for) = declaration.waits_for(&scope) {
@@ -371,9 +399,9 @@ impl Case<'_> {
         }
         let assessed = Assessed { readiness: declaration.readiness(&scope), resolved, references };
         let answer = conclude(self.object, Watched::NowAndThen, assessed);
-        if is_other && answer.phase == ClaimPhase::Bound {
+        if differs && answer.phase == ClaimPhase::Bound {
             let message = format!(
-                "ready, as it was asked for first: what has changed since is not passed on; take it back, or rename \
+                "ready, but what cannot be changed stays as it was asked for first: take that change back, or rename \
                  resources.{} to have another",
                 self.claim.key
             );

@@ -31,6 +31,7 @@ use self::{
 use crate::{
     NAME,
     declare::{Declared, wrong},
+    digest::digest,
 };
 
 /// What is needed to work with charts.
@@ -232,6 +233,6 @@ impl Order {
         let Self { chart, given, kube_version, api_versions } = self;
         let parts =
             [package::key(chart), given.release.clone(), given.namespace.clone(), given.values.to_string()];
-        tool::digest(parts.iter().chain([kube_version]).chain(api_versions).map(String::as_bytes))
+        digest(parts.iter().chain([kube_version]).chain(api_versions).map(String::as_bytes))
     }
 }

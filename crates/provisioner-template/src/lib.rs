@@ -17,6 +17,7 @@ mod conclude;
 mod controller;
 mod declare;
 mod dereference;
+mod digest;
 mod external;
 mod generate;
 mod helm;

@@ -3,6 +3,7 @@
 //! Where the API is stands in the declaration and nowhere else. What a Workload brings is data in a request: encoded in
 //! the path and the query, a JSON value in the body, and no credential is ever seen by a template.
 
+mod lasting;
 mod origin;
 mod request;
 mod sealed;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::{
+    lasting::Lasting,
     origin::Base,
     request::{RequestTemplate, common_headers},
 };
@@ -46,6 +48,8 @@ pub struct ExternalApi {
     headers: BTreeMap<String, String>,
     create: RequestTemplate,
     read: RequestTemplate,
+    update: Option<RequestTemplate>,
+    lasting: Lasting,
     delete: RequestTemplate,
     id: Expression,
     failed_when: Vec<Condition>,
@@ -67,6 +71,8 @@ pub enum Step {
     Create,
     /// That looks at the resource with this id.
     Read(String),
+    /// That makes the resource with this id what the claim says by now; not every declaration has one.
+    Update(String),
     /// That removes the resource with this id.
     Delete(String),
 }
@@ -89,6 +95,7 @@ struct Document {
     headers: BTreeMap<String, String>,
     create: Option<Value>,
     read: Option<Value>,
+    update: Option<Value>,
     delete: Option<Value>,
     id: Option<Value>,
     failed_when: Option<Value>,
@@ -122,19 +129,25 @@ impl ExternalApi {
         };
         let create = request(document.create.as_ref(), "create", Method::Post);
         let read = request(document.read.as_ref(), "read", Method::Get);
+        let update = document.update.as_ref();
+        let update = update.and_then(|update| request(Some(update), "update", Method::Patch));
         let delete = request(document.delete.as_ref(), "delete", Method::Delete);
         let id = document.id.unwrap_or_else(|| "answer.id".into());
         let id = expression(&id, format_args!("{PATH}.id"), problems);
         let failed_when =
             Condition::read_all("externalApi.failedWhen", document.failed_when.as_ref(), problems);
+        let create = create?;
+        let lasting = keep(Lasting::of(&create, update.as_ref()), format_args!("{PATH}.update"), problems);
         Some(Self {
             base: base?,
             credentials,
             authority,
             timeout: Duration::from_secs(seconds),
             headers,
-            create: create?,
+            create,
             read: read?,
+            update,
+            lasting: lasting?,
             delete: delete?,
             id: id?,
             failed_when,
@@ -146,18 +159,32 @@ impl ExternalApi {
         self.base.origin()
     }
 
+    /// Whether there is a request by which what was made can be changed.
+    pub fn can_update(&self) -> bool {
+        self.update.is_some()
+    }
+
+    /// What a resource keeps for as long as it is there, by the names that templates have for it: what `create` names and
+    /// `update` does not. Nothing if there is no `update`.
+    pub fn lasting(&self, inputs: &Inputs) -> BTreeMap<String, Value> {
+        self.lasting.values(inputs)
+    }
+
     /// The request of `step` for one claim.
     ///
     /// # Errors
-    /// What does not fit what the claim brings.
+    /// What does not fit what the claim brings, or that there is no such request.
     pub fn request(&self, step: &Step, inputs: &Inputs) -> Result<Request, Misfit> {
+        let at = |id: &str| inputs.with_remote(json!({"id": id}));
         let (name, template, inputs) = match step {
-            Step::Create => ("create", &self.create, inputs.clone()),
-            Step::Read(id) => ("read", &self.read, inputs.with_remote(json!({"id": id}))),
-            Step::Delete(id) => ("delete", &self.delete, inputs.with_remote(json!({"id": id}))),
+            Step::Create => ("create", Some(&self.create), inputs.clone()),
+            Step::Read(id) => ("read", Some(&self.read), at(id)),
+            Step::Update(id) => ("update", self.update.as_ref(), at(id)),
+            Step::Delete(id) => ("delete", Some(&self.delete), at(id)),
         };
-        let request = template.render(&self.base, &self.headers, &inputs);
-        request.map_err(|message| Misfit { part: format!("{PATH}.{name}"), message })
+        let misfit = |message: String| Misfit { part: format!("{PATH}.{name}"), message };
+        let template = template.ok_or_else(|| misfit("is not declared".to_owned()))?;
+        template.render(&self.base, &self.headers, &inputs).map_err(misfit)
     }
 
     /// The id of what was made, which the `answer` to its creation gives.

@@ -303,6 +303,14 @@ fn a_declaration_of_an_api_that_goes_too_far_is_refused_with_the_place() {
         (api("create: {body: {a: ['{{ x']}}"), "externalApi.create.body", "/a/0"),
         (api("create: {url: 'https://other.example.com'}"), "externalApi.create", "unknown field"),
         (api("delete: null"), "externalApi.delete", "is missing"),
+        (api("update: {method: BREW}"), "externalApi.update.method", "GET, POST"),
+        (api("update: {path: '/a#b'}"), "externalApi.update.path", "`query`"),
+        (api("update: {body: ['{{ x']}"), "externalApi.update.body", "/0"),
+        (
+            api("{create: {body: '{{ params }}'}, update: {body: '{{ params.a }}'}}"),
+            "externalApi.update",
+            "parts of `params`",
+        ),
         (api("id: 'answer.'"), "externalApi.id", "no CEL"),
         (api("failedWhen: '('"), "externalApi.failedWhen", "no CEL"),
         (
@@ -427,6 +435,32 @@ fn an_id_is_a_text_or_a_number_and_no_more() {
     {
         assert!(id(it.clone()).is_err(), "{it}");
     }
+}
+
+#[test]
+fn what_an_api_answers_is_data_wherever_it_goes() {
+    let update = "update: {path: '/{{ remote.id }}', body: ['{{ remote.id }}']}";
+    let outputs = "outputs: {name: {value: answer.name}, secret: {secret: /secret}}";
+    let declaration = declaration(&format!("{}\n{outputs}", api(update))).unwrap();
+    let inputs = declaration.inputs(&claim(&json!({}))).unwrap();
+    let api = declaration.external_api().unwrap();
+    let mut asked = 0;
+    for text in hostile_texts() {
+        let mut answer = json!({"id": text, "name": text, "secret": text});
+        let secret = declaration.take_secrets(&mut answer).remove("secret");
+        assert_eq!(secret, Some(text.clone()).filter(|text| !text.is_empty()));
+        let scope = Scope::of(&inputs, &Live { answer: Some(answer.clone()), ..Live::default() });
+        assert_eq!(declaration.outputs(&scope).unwrap().values["name"], text);
+        let Ok(id) = api.id(&inputs, answer) else { continue };
+        for step in [Step::Read(id.clone()), Step::Update(id.clone()), Step::Delete(id.clone())] {
+            // What would be another place is refused.
+            let Ok(request) = api.request(&step, &inputs) else { continue };
+            let place = request.asked.url.strip_prefix("https://api.example.com/").unwrap();
+            assert!(!place.contains(['/', '\\', '?', '#']) && !place.starts_with("%2e"), "{text}: {place}");
+            asked += 1;
+        }
+    }
+    assert!(asked >= 60, "{asked} requests");
 }
 
 #[test]

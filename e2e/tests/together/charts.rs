@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use api_types::Workload;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use e2e::busybox::workload;
-use e2e::platform::{DATASTORES, offered};
+use e2e::platform::{DATASTORES, example_under, offered};
+use e2e::twin::{self, with_twin};
 use e2e::wait::{PATIENCE, eventually, until_gone, until_there};
-use e2e::{Context, Result, apply, cluster, controllers, kubectl, with_namespace};
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use e2e::{Context, Result, cluster, kubectl, with_namespace};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -69,55 +69,19 @@ async fn open_repository(context: &Context) -> Result {
     context.kubectl(&["wait", "--for=condition=Ready", "--timeout=120s", "pod/charts"]).await.map(drop)
 }
 
-/// The provisioner as it is installed, with what the chart's value `helm.origins` changes, for claims of the test's
-/// namespace that name it.
-fn twin(installed: &Deployment, context: &Context) -> Result<Deployment> {
-    let name = &context.namespace;
-    let labels = json!({"app.kubernetes.io/name": name});
-    let spec = installed.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-    let mut pod = serde_json::to_value(spec.context("no pod")?)?;
+/// What the chart's value `helm.origins` changes of the provisioner.
+fn may_use_repository(context: &Context, pod: &mut Value) -> Result {
+    twin::add_argument(pod, format!("--allowed-chart-origin=http://charts.{}.svc:8080", context.namespace))?;
     let container = &mut pod["containers"][0];
-    let mut arguments: Vec<String> = serde_json::from_value(container["args"].take())?;
-    let replaced = ["--provisioner-name=", "--leader-election="];
-    arguments.retain(|argument| !replaced.iter().any(|replaced| argument.starts_with(replaced)));
-    arguments.push(format!("--provisioner-name={name}"));
-    arguments.push("--leader-election=false".to_owned());
-    arguments.push(format!("--allowed-chart-origin=http://charts.{name}.svc:8080"));
-    container["args"] = json!(arguments);
-    container["env"]
-        .as_array_mut()
-        .context("no env")?
-        .push(json!({"name": "SCORE_NAMESPACE", "value": name}));
     container["resources"]["limits"]["memory"] = json!("512Mi");
     container["volumeMounts"] = json!([{"name": "helm", "mountPath": "/var/lib/score-helm"}]);
     pod["volumes"] = json!([{"name": "helm", "emptyDir": {"sizeLimit": "64Mi"}}]);
-    Ok(serde_json::from_value(json!({
-        "metadata": {"name": name},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }))?)
-}
-
-/// Runs a test beside a provisioner that may use the repository in its namespace.
-async fn with_twin(context: &Context, test: impl Future<Output = Result>) -> Result {
-    let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), controllers::NAMESPACE);
-    let installed = deployments.get("score-provisioner-template").await?;
-    deployments.create(&PostParams::default(), &twin(&installed, context)?).await?;
-    // A test inside a test is more than the stack of a thread holds.
-    let outcome = Box::pin(test).await;
-    deployments.delete(&context.namespace, &DeleteParams::default()).await?;
-    outcome
+    Ok(())
 }
 
 /// The type of the page, of the chart in the test's namespace.
 fn type_of_page(context: &Context) -> Result<String> {
-    let page = apply::repository_file("docs/provisioners.md")?;
-    let (_, section) = page.split_once("\n## A type that is a Helm chart\n").context("no section")?;
-    let (_, example) = section.split_once("```yaml\n").context("no example")?;
-    let (example, _) = example.split_once("```").context("no end")?;
-    let mut types: Value = serde_yaml_ng::from_str(example)?;
+    let mut types = example_under("A type that is a Helm chart")?;
     types[0]["provisioner"] = json!(context.namespace);
     let chart = &mut types[0]["config"]["helm"];
     chart["chart"] = json!("redis");
@@ -140,7 +104,7 @@ async fn a_workload_uses_the_chart_of_the_page_and_nothing_of_it_stays() -> Resu
     with_namespace("charts", async |context: Context| {
         ensure!(Path::new(&cluster::repository()).join(CHART).is_dir(), "no chart");
         open_repository(&context).await?;
-        with_twin(&context, async {
+        with_twin(&context, |pod| may_use_repository(&context, pod), async {
             offered(&context, "", &[type_of_page(&context)?], used_and_removed(&context)).await
         })
         .await

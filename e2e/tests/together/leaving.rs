@@ -1,4 +1,5 @@
-//! What deletions leave of databases that are nobody else's: what the page says for each policy.
+//! What deletions leave of databases that are nobody else's: what the table of `docs/provisioner-postgres.md` says for each
+//! policy in its rows of kind `instance`, whose server is up or down.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use e2e::{Context, Result, with_namespace};
 const LONG: Duration = Duration::from_secs(300);
 
 const POLICIES: [&str; 3] = ["Delete", "Retain", "Orphan"];
-/// What becomes of the Workload with the database.
+/// What becomes of the Workload with the database: it is deleted, or the resource is removed from it.
 const CAUSES: [&str; 2] = ["deleted", "without"];
+/// Takes away what the server cannot start without, and ends it.
+const BREAK: &str = r#"mv "$PGDATA/postgresql.conf" "$PGDATA/away" && kill -INT 1"#;
 
 /// The class of databases that are left as the policy says, of this test alone.
 fn class(context: &Context, policy: &str) -> String {
@@ -72,27 +75,55 @@ async fn left(context: &Context, state: &str, objects: BTreeSet<String>) -> Resu
     .await
 }
 
+fn cases() -> impl Iterator<Item = (&'static str, &'static str)> {
+    POLICIES.into_iter().flat_map(|policy| CAUSES.map(|cause| (policy, cause)))
+}
+
+/// Starts a database for each case.
+async fn start(context: &Context) -> Result {
+    for (policy, cause) in cases() {
+        context.apply(&with_database(context, policy, cause)).await?;
+    }
+    for (policy, cause) in cases() {
+        context.wait_ready_within(&name(policy, cause), LONG).await?;
+    }
+    Ok(())
+}
+
+/// Lets every server go down, and stay so.
+async fn break_all(context: &Context) -> Result {
+    for (policy, cause) in cases() {
+        let server = format!("statefulset/{}-db-postgres", name(policy, cause));
+        context.kubectl(&["exec", &server, "--", "sh", "-c", BREAK]).await?;
+    }
+    for (policy, cause) in cases() {
+        let words = ["db"];
+        context
+            .told(&name(policy, cause), ConditionType::ClaimsReady, Reason::BindingPending, &words)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Lets every cause happen, and waits until of each database is left what its policy says.
+async fn leave(context: &Context) -> Result {
+    for policy in POLICIES {
+        context.delete::<Workload>(&name(policy, "deleted")).await?;
+        let alone = "  containers: {main: {image: BUSYBOX, command: SLEEP}}";
+        context.apply(&workload(&name(policy, "without"), alone)).await?;
+    }
+    let of = |policy: &str| CAUSES.iter().flat_map(|cause| all_of(&name(policy, cause))).collect();
+    left(context, "in-use", BTreeSet::new()).await?;
+    left(context, "retained", of("Retain")).await?;
+    left(context, "orphaned", of("Orphan")).await
+}
+
 #[tokio::test]
 async fn of_a_database_of_its_own_is_left_what_the_policy_says_and_only_retained_ones_come_back() -> Result {
     with_namespace("leaving", async |context: Context| {
         offered(&context, "", &types(&context), async {
-            let cases = || POLICIES.iter().flat_map(|policy| CAUSES.map(|cause| (*policy, cause)));
-            for (policy, cause) in cases() {
-                context.apply(&with_database(&context, policy, cause)).await?;
-            }
-            for (policy, cause) in cases() {
-                context.wait_ready_within(&name(policy, cause), LONG).await?;
-            }
-            for policy in POLICIES {
-                context.delete::<Workload>(&name(policy, "deleted")).await?;
-                let alone = "  containers: {main: {image: BUSYBOX, command: SLEEP}}";
-                context.apply(&workload(&name(policy, "without"), alone)).await?;
-            }
-            let of = |policy: &str| CAUSES.iter().flat_map(|cause| all_of(&name(policy, cause))).collect();
-            left(&context, "in-use", BTreeSet::new()).await?;
-            left(&context, "retained", of("Retain")).await?;
-            left(&context, "orphaned", of("Orphan")).await?;
-
+            start(&context).await?;
+            leave(&context).await?;
             for policy in ["Retain", "Orphan"] {
                 context.apply(&with_database(&context, policy, "deleted")).await?;
             }
@@ -100,6 +131,19 @@ async fn of_a_database_of_its_own_is_left_what_the_policy_says_and_only_retained
             left(&context, "in-use", all_of(&name("Retain", "deleted")).into()).await?;
             let orphan = name("Orphan", "deleted");
             context.told(&orphan, ConditionType::ClaimsReady, Reason::BindingFailed, &["db"]).await
+        })
+        .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn of_a_database_of_its_own_that_is_down_is_left_the_same() -> Result {
+    with_namespace("leaving-down", async |context: Context| {
+        offered(&context, "", &types(&context), async {
+            start(&context).await?;
+            break_all(&context).await?;
+            leave(&context).await
         })
         .await
     })

@@ -4,6 +4,7 @@
 mod admission;
 mod bad_input;
 mod charts;
+mod external;
 mod failures;
 mod fields;
 mod golden_path;

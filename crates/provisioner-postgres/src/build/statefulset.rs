@@ -78,6 +78,9 @@ fn pod(database: &Database) -> PodSpec {
             }),
             ..PodSecurityContext::default()
         }),
+        service_account_name: database.settings.service_account.clone(),
+        // Its former name, which would keep what is not wanted any more.
+        service_account: database.settings.service_account.clone(),
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(60),

@@ -15,6 +15,7 @@ use resource_template::{Request, Step, generated_name};
 use super::{
     Case, FINALIZER, OnApi, Stop,
     state::{ANNOTATION_ID, Damaged, State},
+    wish::Wish,
 };
 use crate::{
     NAME,
@@ -25,16 +26,22 @@ use crate::{
 
 impl OnApi {
     /// Writes down what is asked for, unless it was, and holds the claim or lets it go as its policy says.
-    pub(super) async fn keep(&self, case: &Case<'_>, create: &Request) -> Result<(Secret, State), Stop> {
+    pub(super) async fn keep(
+        &self,
+        case: &Case<'_>,
+        create: &Request,
+        wish: Option<&Wish>,
+    ) -> Result<(Secret, State), Stop> {
         let claim = &case.claim;
         let found = self.secrets.own(&claim.namespace, &generated_name(&claim.name)).await?;
         validate::record_is_free(claim, found.as_ref()).map_err(Stop::Answer)?;
         let removes = claim.policy == DeprovisionPolicy::Delete;
+        let intended = || State::intended(&claim.uid, create.asked.clone(), wish);
         let Some(secret) = found else {
             if is_known(case.object) {
                 return Err(lost(case).into());
             }
-            let state = State::intended(&claim.uid, create.asked.clone());
+            let state = intended();
             let generated = generated(None, &wanted(case, create, &state)?)?;
             let secret = state.secret(claim, &Marks::of(claim, NAME), generated);
             let secret = settled(case, self.secrets.create(&secret).await?)?;
@@ -45,7 +52,7 @@ impl OnApi {
         if state.is_none() && !Inventory::of(Some(&secret)).0.is_empty() {
             return Err(validate::other_strategy(claim).into());
         }
-        let state = state.unwrap_or_else(|| State::intended(&claim.uid, create.asked.clone()));
+        let state = state.unwrap_or_else(intended).changeable(&create.asked, wish);
         let generated = generated(Some(&secret), &wanted(case, create, &state)?)?;
         if removes {
             self.hold(case.object, true).await?;
@@ -107,7 +114,8 @@ fn wanted(case: &Case<'_>, create: &Request, state: &State) -> Result<BTreeMap<S
     let mut wanted = recorded.generated();
     wanted.extend(create.generated());
     // What these need besides must be there in time, and what is wrong with them is told in time, too.
-    for step in [Step::Read("id".into()), Step::Delete("id".into())] {
+    let update = case.api.can_update().then(|| Step::Update("id".into()));
+    for step in [Step::Read("id".into()), Step::Delete("id".into())].into_iter().chain(update) {
         wanted.extend(case.request(&step)?.generated());
     }
     Ok(wanted)

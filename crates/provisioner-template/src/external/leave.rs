@@ -103,7 +103,7 @@ impl OnApi {
         state: Option<State>,
     ) -> Result<Option<String>, Stop> {
         let create = case.request(&Step::Create)?;
-        let state = state.unwrap_or_else(|| State::intended(&case.claim.uid, create.asked.clone()));
+        let state = state.unwrap_or_else(|| State::intended(&case.claim.uid, create.asked.clone(), None));
         let request = Request { asked: state.asked, headers: create.headers };
         let is_lost = secret.is_none();
         let secret = match secret {
@@ -112,7 +112,7 @@ impl OnApi {
             None => Secret { data: Some(generated(None, &request.generated())?), ..Secret::default() },
         };
         let values = self.values(case, &secret, &[&request]).await?;
-        match self.send(case, &request, &values, What::Make(&state.key)).await {
+        match self.send(case, &request, &values, What::Do(&state.key)).await {
             Ok((_, mut answer)) => {
                 case.take_secrets(&mut answer);
                 let id = case.api.id(&case.declared.inputs, answer);

@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 use super::{
     LONGEST, Trouble,
     access::Access,
-    tool::{Ended, Scratch, Tool, digest, hexadecimal},
+    tool::{Ended, Scratch, Tool},
 };
+use crate::digest::{digest, hexadecimal};
 
 /// How long a fetch may take.
 const FETCH: Duration = Duration::from_secs(60);

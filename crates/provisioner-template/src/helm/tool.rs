@@ -13,8 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sha2::{Digest as _, Sha256};
-
 /// How much is read of what it prints.
 const MOST_BYTES: u64 = 1024 * 1024;
 
@@ -164,21 +162,6 @@ fn last_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A digest of `parts`, in hexadecimal digits.
-pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part.len().to_be_bytes());
-        digest.update(part);
-    }
-    hexadecimal(&digest.finalize())
-}
-
-/// The digits of a digest.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,10 +204,5 @@ mod tests {
             let ours = ["HOME", "TMPDIR", "GOMEMLIMIT", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name);
             assert!(ours || name.starts_with("HELM_"), "{line}");
         }
-    }
-
-    #[test]
-    fn parts_of_a_digest_are_told_apart() {
-        assert_ne!(digest([&b"ab"[..], b"c"]), digest([&b"a"[..], b"bc"]));
     }
 }

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 const SECRET: &str = "s3cret-of-b-1-0123456789";
 
-fn assert_phase(world: &World, phase: ClaimPhase, words: &str) {
+pub fn assert_phase(world: &World, phase: ClaimPhase, words: &str) {
     assert_eq!(world.status().phase, phase, "{}", world.message());
     assert!(world.message().contains(words), "{}", world.message());
 }
 
-fn set_size(claim: &mut ResourceClaim, size: u32) {
+pub fn set_size(claim: &mut ResourceClaim, size: u32) {
     claim.metadata.generation = claim.metadata.generation.map(|generation| generation + 1);
     claim.spec.params = serde_json::from_value(json!({"size": size})).unwrap();
 }
@@ -116,7 +116,7 @@ async fn what_is_not_ready_waits_and_what_has_failed_says_so() {
 }
 
 /// What can go wrong, what the claim is told, and when it is tried again.
-fn troubles() -> Vec<(Wrong, ClaimPhase, &'static str, Retry)> {
+pub fn troubles() -> Vec<(Wrong, ClaimPhase, &'static str, Retry)> {
     let (binding, failed) = (ClaimPhase::Binding, ClaimPhase::Failed);
     vec![
         (

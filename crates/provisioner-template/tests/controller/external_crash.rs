@@ -5,11 +5,13 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use crate::external::set_size;
 use crate::remote::{Remote, Wrong};
 use crate::world::{CLAIM, NAMESPACE, RECORD, World};
 use api_types::{DeprovisionPolicy, ResourceClaim};
 use controller_kit::testing::{Fault, Recorded};
 use k8s_openapi::api::core::v1::Secret;
+use serde_json::json;
 
 /// More than a pass ever makes, so that the last rounds are undisturbed.
 const WRITES: usize = 9;
@@ -131,6 +133,37 @@ async fn a_change_of_policy_that_is_cut_off_anywhere_forgets_nothing() {
             let goes = record.metadata.owner_references.is_some_and(|owners| !owners.is_empty());
             let held = world.claim().metadata.finalizers.is_some_and(|finalizers| !finalizers.is_empty());
             assert!(held || !goes, "{policy:?}, {number} writes");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_cut_off_anywhere_is_made_once() {
+    for number in 0..5 {
+        for fault in FAULTS {
+            for next in [None, Some(9)] {
+                let remote = Remote::start().await;
+                let world = remote.changeable(|_| ()).until_bound().await;
+                world.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| set_size(claim, 7));
+                let world = world.restart();
+                die_at(&world, number, fault);
+                let _ = world.pass().await;
+                world.server.heal();
+                let asked_for_seven = remote.asked("PATCH") > 0
+                    || world
+                        .secret(RECORD, "update.json")
+                        .is_some_and(|shape| !shape.contains("\"change\":null"));
+                if let Some(next) = next {
+                    world.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| set_size(claim, next));
+                }
+                let mut sizes = vec![1];
+                sizes.extend((asked_for_seven || next.is_none()).then_some(7));
+                sizes.extend(next);
+                let world = world.until_bound().await;
+                assert_eq!(remote.buckets()[0]["sizes"], json!(sizes), "write {number}, {fault:?}, {next:?}");
+                let secret = format!("s3cret-of-b-1-with-size-{}", sizes.last().unwrap());
+                assert_eq!(world.secret(RECORD, "output.secret_key").unwrap(), secret);
+            }
         }
     }
 }

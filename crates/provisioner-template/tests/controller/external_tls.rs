@@ -1,68 +1,16 @@
 //! Whom the provisioner trusts to be the API.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    sync::Arc,
-    thread,
-};
-
 use crate::remote::set_platform_secret;
+use crate::tls::{self, Authority, authority};
 use crate::world::{World, declare};
 use api_types::{ClaimPhase, ResourceClaim};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
 use serde_json::json;
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
 
 /// An API that speaks TLS as `host`, and has one bucket that is always there; its origin.
 fn start(authority: &Authority, host: &str) -> String {
-    let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-    let certificates = vec![CertificateDer::from(certificate.der().to_vec())];
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(builder.with_no_client_auth().with_single_cert(certificates, key).unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    // It ends with the process.
-    thread::spawn(move || {
-        for connection in listener.incoming() {
-            let config = config.clone();
-            thread::spawn(move || serve(connection.unwrap(), config));
-        }
-    });
-    origin
-}
-
-/// Answers requests until the other side has enough, or does not trust it.
-fn serve(connection: TcpStream, config: Arc<ServerConfig>) {
-    let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), connection);
-    let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
-        received.extend_from_slice(&buffer[..count]);
-        if received.windows(4).any(|end| end == b"\r\n\r\n") {
-            received.clear();
-            let body = "{\"id\": \"b-1\"}";
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
-                return;
-            }
-        }
-    }
+    let body = "{\"id\": \"b-1\"}";
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    format!("https://localhost:{}", tls::start(authority, host, move |_| answer.clone().into_bytes()))
 }
 
 fn world(origin: &str, trusted: Option<&str>) -> World {

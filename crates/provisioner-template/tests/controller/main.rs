@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests too")]
 
 mod charts;
+mod charts_tls;
 mod crash;
 mod external;
 mod external_crash;
 mod external_deletion;
 mod external_tls;
+mod external_update;
 mod living;
 mod reconcile;
 mod remote;
 mod shop;
+mod tls;
 mod world;

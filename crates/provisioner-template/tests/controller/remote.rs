@@ -19,7 +19,7 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::world::{PLATFORM, World, declare};
+use crate::world::{PLATFORM, World, declare, edit};
 
 /// The platform's credential, which the API wants to see.
 pub const TOKEN: &str = "t0ken-of-the-platform";
@@ -58,6 +58,8 @@ struct Inner {
     buckets: BTreeMap<String, Value>,
     /// Which id a key has made.
     keys: BTreeMap<String, String>,
+    /// What was said to each key that has changed something.
+    changes: BTreeMap<String, Value>,
     state: Option<String>,
 }
 
@@ -158,6 +160,16 @@ outputs:
         self.world_with(|claim| claim.spec.deprovision_policy = policy)
     }
 
+    /// The same, with a bucket that can be changed, but for its region.
+    pub fn changeable(&self, change: impl FnOnce(&mut ResourceClaim)) -> World {
+        self.world_with(|claim| {
+            edit(claim, "/externalApi/create/body/region", "{{ params.region | default('eu') }}".into());
+            edit(claim, "/outputs/size", json!({"value": "answer.size"}));
+            make_changeable(claim);
+            change(claim);
+        })
+    }
+
     /// The same, with the claim changed.
     pub fn world_with(&self, change: impl FnOnce(&mut ResourceClaim)) -> World {
         let world = World::at(Some(self.origin.clone()), |claim| {
@@ -167,6 +179,12 @@ outputs:
         set_platform_secret(&world, "buckets-api", &[("token", &format!("{TOKEN}\n"))]);
         world
     }
+}
+
+/// Declares how a bucket is changed.
+pub fn make_changeable(claim: &mut ResourceClaim) {
+    let body = json!({"size": "{{ params.size | default(1) }}", "note": "{{ params.note | default('') }}"});
+    edit(claim, "/externalApi/update", json!({"path": "/buckets/{{ remote.id }}", "body": body}));
 }
 
 pub fn set_platform_secret(world: &World, name: &str, data: &[(&str, &str)]) {
@@ -251,6 +269,7 @@ impl Inner {
                 }
                 None => (404, json!({"message": "no such bucket"})),
             },
+            ("PATCH", _) if self.buckets.contains_key(&id) => self.change(&id, got),
             ("DELETE", _) if self.buckets.remove(&id).is_some() => (204, Value::Null),
             _ => (404, json!({"message": "nothing here"})),
         }
@@ -263,11 +282,26 @@ impl Inner {
         }
         let id = format!("b-{}", self.keys.len() + 1);
         let bucket = json!({
-            "id": id, "name": got.body["name"], "size": got.body["size"], "key": key,
+            "id": id, "name": got.body["name"], "size": got.body["size"], "key": key, "sizes": [got.body["size"]],
             "credentials": {"secretKey": format!("s3cret-of-{id}-0123456789")},
         });
         self.keys.insert(key, id.clone());
         self.buckets.insert(id, bucket.clone());
         (201, bucket)
+    }
+
+    /// Another size makes other credentials. What was said once is said again, and not done.
+    fn change(&mut self, id: &str, got: &Got) -> (u16, Value) {
+        let (key, size) = (got.headers["idempotency-key"].clone(), got.body["size"].clone());
+        if let Some(answer) = self.changes.get(&key) {
+            return (200, answer.clone());
+        }
+        let bucket = self.buckets.get_mut(id).unwrap();
+        bucket["sizes"].as_array_mut().unwrap().push(size.clone());
+        bucket["credentials"] = json!({"secretKey": format!("s3cret-of-{id}-with-size-{size}")});
+        bucket["note"] = got.body["note"].clone();
+        bucket["size"] = size;
+        self.changes.insert(key, bucket.clone());
+        (200, bucket.clone())
     }
 }

@@ -91,6 +91,10 @@ impl Shop {
         self.requests.load(Ordering::Relaxed)
     }
 
+    pub fn forget_requests(&self) {
+        self.requests.store(0, Ordering::Relaxed);
+    }
+
     /// The first words of every run of Helm, in the order in which they began.
     pub fn runs(&self) -> Vec<String> {
         let runs = fs::read_to_string(self.folder.join("runs")).unwrap_or_default();
@@ -116,7 +120,10 @@ impl Shop {
 
     /// What the provisioner is given: Helm, in between a line of shell that writes down its runs.
     pub fn tools(&self) -> Helm {
-        let origins = [format!("http://{}", self.host), format!("oci://{}", self.host)];
+        self.tools_for(&[format!("http://{}", self.host), format!("oci://{}", self.host)])
+    }
+
+    fn tools_for(&self, origins: &[String]) -> Helm {
         Helm {
             binary: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/helm.sh"),
             folder: self.folder.clone(),
@@ -151,10 +158,17 @@ impl Shop {
 
     /// A world with a claim of the chart, beside which stands a Secret.
     pub fn world(&self, change: impl FnOnce(&mut ResourceClaim)) -> World {
-        World::with_charts(self.tools(), |claim| {
-            declare(claim, &self.declaration());
-            change(claim);
-        })
+        World::with_charts(self.tools(), |claim| self.claim(claim, change))
+    }
+
+    /// The same, where charts may come from `origins`.
+    pub fn world_at(&self, origins: &[String], change: impl FnOnce(&mut ResourceClaim)) -> World {
+        World::with_charts(self.tools_for(origins), |claim| self.claim(claim, change))
+    }
+
+    fn claim(&self, claim: &mut ResourceClaim, change: impl FnOnce(&mut ResourceClaim)) {
+        declare(claim, &self.declaration());
+        change(claim);
     }
 
     fn declaration(&self) -> String {

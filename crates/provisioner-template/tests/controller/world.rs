@@ -97,11 +97,13 @@ impl World {
         world
     }
 
-    /// Starts one process after another, while Kubernetes does its part, until the claim is Bound. Passes may fail.
+    /// Starts one process after another, while Kubernetes does its part, until the claim is Bound as it
+    /// is now. Passes may fail.
     pub async fn until_bound(mut self) -> Self {
         for _ in 0..6 {
             self = self.restart();
-            if self.pass().await.is_ok() && self.status().outputs_available {
+            let is_current = || self.status().observed_generation == self.claim().metadata.generation;
+            if self.pass().await.is_ok() && self.status().outputs_available && is_current() {
                 return self;
             }
             self.set_ready();

@@ -1,8 +1,8 @@
 //! The requests of a declaration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use object_template::{has_template, shortened};
+use object_template::{has_template, names, shortened};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumString, IntoStaticStr};
@@ -170,6 +170,13 @@ impl RequestTemplate {
             headers,
             body: document.body,
         })
+    }
+
+    /// What it reads of its inputs, as [`object_template::names`].
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let texts = self.query.values().chain(self.headers.values()).chain([&self.path]);
+        let texts = texts.map(|text| Value::String(text.clone()));
+        texts.chain(self.body.clone()).flat_map(|template| names(&template)).collect()
     }
 
     /// The request for one claim, below `base` and with the headers that `all` requests have.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use api_types::ResourceClaim;
 use platform::config::Config;
-use resource_template::{Declaration, Live, Manifest, Part, Readiness, Scope, Step, visible};
+use resource_template::{Declaration, Live, Manifest, Method, Part, Readiness, Scope, Step, visible};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -214,19 +214,26 @@ fn the_example_of_a_type_behind_an_api_works() {
     assert_eq!(body, json!({"name": "team-b4962d3622", "sizeGi": 5}));
     assert_eq!(join(&create.headers["authorization"]).unwrap(), "Bearer <credential token>");
     let mut answer = json!({
-        "id": "a/b", "name": "team-b4962d3622", "state": "available", "host": "s3.example.com",
+        "id": "a/b", "name": "team-b4962d3622", "state": "available", "host": "s3.example.com", "sizeGi": 5,
         "credentials": {"accessKey": "AK", "secretKey": "SK"},
     });
     let secrets = declaration.take_secrets(&mut answer);
     assert_eq!(json!(secrets), json!({"access_key": "AK", "secret_key": "SK"}));
     let id = api.id(&inputs, answer.clone()).unwrap();
+    let update = api.request(&Step::Update(id.clone()), &inputs).unwrap().asked;
+    assert_eq!(
+        (update.method, update.body.unwrap().open(&join).unwrap()),
+        (Method::Patch, json!({"sizeGi": 5}))
+    );
+    let lasting = api.lasting(&inputs);
+    assert_eq!(lasting.keys().collect::<Vec<_>>(), ["claim.guid", "claim.namespace"]);
     let read = api.request(&Step::Read(id), &inputs).unwrap();
     assert_eq!(read.asked.url, "https://storage.example.com/api/v1/buckets/a%2Fb?view=full");
     let scope = Scope::of(&inputs, &Live { answer: Some(answer), ..Live::default() });
     assert_eq!(declaration.readiness(&scope).unwrap(), Readiness::Ready);
     assert_eq!(api.failure(&scope).unwrap(), None);
     let outputs = declaration.outputs(&scope).unwrap();
-    let expected = json!({"name": "team-b4962d3622", "endpoint": "https://s3.example.com"});
+    let expected = json!({"name": "team-b4962d3622", "endpoint": "https://s3.example.com", "sizeGi": 5});
     assert_eq!(json!(outputs.values), expected);
 }
 
