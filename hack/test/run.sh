@@ -26,8 +26,6 @@ IMAGES_SRC=hack/images
 source hack/images/lib.sh
 export E2E_PROGRAMS=$TARGET_DIR/e2e
 DEMO_TOOLS=(kubernetes etcd coredns helm)
-# Of the tests that need a cluster for themselves, about half of the time.
-ON_SECOND_CLUSTER=(server_load:: walkthrough::)
 # A cluster of its own: the one of `make demo`, if it is up, is left alone.
 export CLUSTER_NAME=score-test CLUSTER_API_PORT=7443
 
@@ -69,12 +67,9 @@ group_cluster() {
     begin_after "unit tests" "local cluster" hack/cluster/test.sh
   fi
   begin_after "local cluster" "pod-set planner" hack/test/planner.sh
-  after "demo" begin "end to end, alone on a second cluster" hack/test/second-cluster.sh "${ON_SECOND_CLUSTER[@]}"
-  after "demo" begin "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
-  [ "${OUTCOME[demo]}" != passed ] || finish "charts, judged by the API server"
-  after "demo" step "end to end, alone" hack/test/e2e.sh --only alone "${ON_SECOND_CLUSTER[@]/#/--skip=}"
-  [ "${OUTCOME[demo]}" != passed ] || finish "end to end, alone on a second cluster"
+  after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
+  after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
   [ "$1" = alone ] || finish "unit tests"
   finish "local cluster"
   finish "pod-set planner"
