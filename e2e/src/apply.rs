@@ -1,10 +1,13 @@
 //! Applying manifests, as `kubectl apply --server-side` does.
 
+use std::fmt::Debug;
+
 use anyhow::Context as _;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, ValidationDirective};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::core::GroupVersionKind;
-use kube::{Client, ResourceExt as _, discovery};
-use serde::Deserialize as _;
+use kube::{Client, Resource, ResourceExt as _, discovery};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
 
 use crate::Result;
 
@@ -37,6 +40,23 @@ async fn apply_one(client: &Client, namespace: &str, object: DynamicObject) -> R
     let name = object.name_any();
     let applied = api.patch(&name, &params(), &Patch::Apply(&object)).await;
     applied.with_context(|| format!("failed to apply {} {name}", types.kind))
+}
+
+/// Runs a test while an object is there that does not go with the test's namespace; it is removed after the test, whatever
+/// comes of it.
+///
+/// # Errors
+/// The API server refuses it, the test's, or that it cannot be removed.
+pub async fn with_object<K>(api: &Api<K>, object: &K, test: impl Future<Output = Result>) -> Result
+where
+    K: Resource + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let name = object.name_any();
+    api.patch(&name, &params(), &Patch::Apply(object)).await?;
+    // A test inside a test is more than the stack of a thread holds.
+    let outcome = Box::pin(test).await;
+    let removed = api.delete(&name, &DeleteParams::default()).await;
+    outcome.and(removed.map(drop).map_err(Into::into))
 }
 
 /// The text of a file of the repository.

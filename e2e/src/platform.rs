@@ -178,8 +178,5 @@ pub async fn with_policy(context: &Context, spec: &str, test: impl Future<Output
         "apiVersion: score.dev/v1b1\nkind: PlatformPolicy\nmetadata: {{name: {name}}}\nspec:\n  \
          namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}\n{spec}"
     ))?;
-    policies(context).patch(name, &apply::params(), &Patch::Apply(&policy)).await?;
-    let outcome = Box::pin(test).await;
-    let removed = policies(context).delete(name, &DeleteParams::default()).await;
-    outcome.and(removed.map(drop).map_err(Into::into))
+    apply::with_object(&policies(context), &policy, test).await
 }

@@ -2,10 +2,11 @@
 
 use anyhow::ensure;
 use e2e::Result;
+use e2e::apply::with_object;
 use e2e::podsets::{PodSets, node_of, with_namespace};
 use e2e::wait::{PATIENCE, eventually, until_gone};
 use k8s_openapi::api::core::v1::{Pod, Service};
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams};
 use podset_types::{SchedulePlan, TriggerState, plan_name};
 use serde_json::json;
 
@@ -26,10 +27,7 @@ async fn a_set_is_planned_by_the_planner_that_its_service_names() -> Result {
                 "ports": [{"name": "grpc", "port": 7309, "targetPort": "grpc"}],
             },
         });
-        services.create(&PostParams::default(), &serde_json::from_value(service)?).await?;
-        let outcome = is_planned(&sets, &set).await;
-        services.delete(&set, &DeleteParams::default()).await?;
-        outcome
+        with_object(&services, &serde_json::from_value(service)?, is_planned(&sets, &set)).await
     })
     .await
 }

@@ -2,15 +2,16 @@
 
 use anyhow::{Context as _, bail};
 use api_types::Workload;
+use e2e::apply::{repository_file, with_object};
 use e2e::busybox::workload;
 use e2e::wait::{PATIENCE, eventually};
-use e2e::{Context, Result, apply, with_namespace};
+use e2e::{Context, Result, with_namespace};
 use k8s_openapi::api::admissionregistration::v1::{
     MatchResources, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Error;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde::Deserialize as _;
 use serde_json::json;
 
@@ -22,7 +23,7 @@ const REFUSAL: &str = "metadata.labels.team is missing: name the team";
 fn rule_of_the_guide(
     namespace: &str,
 ) -> Result<(ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding)> {
-    let text = apply::repository_file("docs/examples/platform/admission-policy.yaml")?
+    let text = repository_file("docs/examples/platform/admission-policy.yaml")?
         .replace("workloads-name-their-team", namespace);
     let mut documents = serde_yaml_ng::Deserializer::from_str(&text);
     let policy = ValidatingAdmissionPolicy::deserialize(documents.next().context("no policy")?)?;
@@ -36,18 +37,12 @@ fn rule_of_the_guide(
     Ok((policy, binding))
 }
 
-/// Runs a test while the rule holds, and removes it after the test, whatever comes of it.
+/// Runs a test while the rule holds.
 async fn with_the_rule(context: &Context, test: impl Future<Output = Result>) -> Result {
-    let name = &context.namespace;
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(context.client.clone());
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(context.client.clone());
-    let (policy, binding) = rule_of_the_guide(name)?;
-    policies.patch(name, &apply::params(), &Patch::Apply(&policy)).await?;
-    bindings.patch(name, &apply::params(), &Patch::Apply(&binding)).await?;
-    let outcome = Box::pin(test).await;
-    let unbound = bindings.delete(name, &DeleteParams::default()).await;
-    let removed = policies.delete(name, &DeleteParams::default()).await;
-    outcome.and(unbound.map(drop).map_err(Into::into)).and(removed.map(drop).map_err(Into::into))
+    let (policy, binding) = rule_of_the_guide(&context.namespace)?;
+    with_object(&policies, &policy, with_object(&bindings, &binding, test)).await
 }
 
 /// Whether the API server refused what it was asked for, as the rule says.

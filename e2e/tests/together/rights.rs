@@ -1,11 +1,12 @@
 //! The roles for people, as `docs/charts.md` describes them.
 
 use anyhow::{Context as _, ensure};
+use e2e::apply::with_object;
 use e2e::wait::{PATIENCE, eventually};
-use e2e::{Context, Result, apply, with_namespace};
+use e2e::{Context, Result, with_namespace};
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
-use kube::api::{Api, DeleteParams, Patch, PostParams};
+use kube::api::{Api, PostParams};
 use serde_json::json;
 
 /// Who may (`true`) or may not do what to which resource of `score.dev`.
@@ -70,11 +71,7 @@ async fn people_may_do_what_their_roles_are_for_and_nothing_else() -> Result {
             "operator",
             "score-platform-admin",
         ))?;
-        let name = user(&context, "operator");
-        everywhere.patch(&name, &apply::params(), &Patch::Apply(&operator)).await?;
-        let outcome = all_of_the_table(&context).await;
-        let removed = everywhere.delete(&name, &DeleteParams::default()).await;
-        outcome.and(removed.map(drop).map_err(Into::into))
+        with_object(&everywhere, &operator, all_of_the_table(&context)).await
     })
     .await
 }

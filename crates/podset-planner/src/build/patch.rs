@@ -193,6 +193,7 @@ mod tests {
         }
         assert_eq!(release(&Pod::default(), "n1", true), None);
     }
+
     /// A pod of a set whose scheduler asks for tickets.
     fn asking(metadata: &str, spec: &str) -> Value {
         let text = format!(

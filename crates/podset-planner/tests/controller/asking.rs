@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::world::{NAMESPACE, SET, TRIGGER, World, asking_pod, is_held, pod, trigger};
+use crate::{
+    reconcile::two_sets_are_kept_apart,
+    world::{NAMESPACE, SET, World, asking_pod, is_held, pod},
+};
 use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use podset_types::{Enforcement, GATE, Ticket, TriggerState};
 use serde_json::{Value, json};
@@ -68,17 +71,7 @@ async fn the_ticket_says_whether_the_pod_may_go_elsewhere() {
 
 #[tokio::test]
 async fn two_sets_that_are_planned_at_once_are_not_given_the_same_room() {
-    let world = World::asking(&schedule(), 1, 3);
-    world.server.insert(trigger("other", "db", &schedule()));
-    for name in ["db-0", "db-1", "db-2"] {
-        world.server.insert(asking_pod(name, "db"));
-    }
-    let world = world.restart();
-    let (one, other) = tokio::join!(world.pass_of(TRIGGER), world.pass_of("other"));
-    one.unwrap();
-    other.unwrap();
-    let nodes: Vec<_> = world.released().into_values().collect();
-    assert_eq!((nodes.len(), nodes.iter().collect::<BTreeSet<_>>().len()), (3, 3), "{nodes:?}");
+    two_sets_are_kept_apart(World::asking(&schedule(), 1, 3), asking_pod).await;
 }
 
 #[tokio::test]
