@@ -14,7 +14,7 @@ use crate::controllers::namespace_of;
 use crate::{Result, controllers, node, traces, wait};
 
 /// A killed controller's lease has to run out, and the kubelet waits before it starts a container again.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often something is killed.
 #[derive(Clone, Copy, Debug)]
@@ -28,16 +28,21 @@ pub struct Pace {
 /// Kills controllers.
 pub struct Killer {
     client: Client,
-    victims: Vec<&'static str>,
+    victims: Vec<String>,
     random: StdRng,
     kills: Vec<String>,
 }
 
 impl Killer {
     /// One that kills these controllers at moments that are a function of the seed.
-    pub fn new(client: &Client, victims: &[&'static str], seed: u64) -> Self {
+    pub fn new(client: &Client, victims: &[&str], seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { client: client.clone(), victims: victims.to_vec(), random, kills: Vec::new() }
+        Self {
+            client: client.clone(),
+            victims: victims.iter().map(ToString::to_string).collect(),
+            random,
+            kills: Vec::new(),
+        }
     }
 
     /// Runs a phase of the test while controllers are killed.
@@ -50,8 +55,8 @@ impl Killer {
                 // A random moment is the point: no condition to wait for.
                 let pause = self.random.random_range(0.0..pace.longest_pause);
                 tokio::time::sleep(Duration::from_secs_f64(pause)).await;
-                let victim = self.victims[self.random.random_range(0..self.victims.len())];
-                self.kill(victim).await?;
+                let victim = self.victims[self.random.random_range(0..self.victims.len())].clone();
+                self.kill(&victim).await?;
             }
             Ok(())
         };

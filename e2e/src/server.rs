@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use api_types::{ResourceClaim, Workload};
+use serde_json::Value;
 
 use crate::platform::offered;
+use crate::twin::{self, with_twin};
 use crate::wait::{self, PATIENCE};
 use crate::{Context, Result, apply, controllers, kubectl};
 
@@ -71,7 +73,7 @@ pub fn parameters(context: &Context) -> serde_json::Value {
 }
 
 /// Runs a story with a server in the test's namespace, which the platform offers as a class of `postgres` of its own,
-/// [`name`].
+/// [`name`], by a provisioner of its own, called as the namespace.
 ///
 /// # Errors
 /// The server does not start, or the story's.
@@ -84,18 +86,23 @@ pub async fn with_server(
     context.apply(&SERVER.replace("CHANCE", &password)).await?;
     let admin = ADMIN.replace("NAME", &name).replace("CHANCE", &password);
     apply::apply(&context.client, controllers::NAMESPACE, &admin).await?;
-    let ready = ["wait", "--for=condition=Ready", "--timeout=120s", "pod/server"];
+    let ready = ["wait", "--for=condition=Ready", "--timeout=240s", "pod/server"];
     context.kubectl(&ready).await?;
     sql(context, "CREATE ROLE score LOGIN CREATEROLE CREATEDB PASSWORD '$POSTGRES_PASSWORD'").await?;
     let class = serde_json::json!([{
-        "type": "postgres", "provisioner": "provisioner-postgres", "deprovisionPolicy": policy,
+        "type": "postgres", "provisioner": context.namespace, "deprovisionPolicy": policy,
         "selector": {"class": name}, "classes": [{"name": name, "parameters": parameters(context)}],
     }]);
-    let outcome = offered(context, "", &[serde_yaml_ng::to_string(&class)?], async {
-        let told = story(context).await;
-        // No claim may wait for a server that goes with the namespace.
-        context.api::<Workload>().delete_collection(&Default::default(), &Default::default()).await?;
-        told.and(gone(context, PATIENCE).await)
+    let may_read = |pod: &mut Value| twin::add_argument(pod, format!("--allowed-server-secret={name}"));
+    let classes = [serde_yaml_ng::to_string(&class)?];
+    let outcome = with_twin(context, "score-provisioner-postgres", may_read, async {
+        offered(context, "", &classes, async {
+            let told = story(context).await;
+            // No claim may wait for a server that goes with the namespace.
+            context.api::<Workload>().delete_collection(&Default::default(), &Default::default()).await?;
+            told.and(gone(context, PATIENCE).await)
+        })
+        .await
     })
     .await;
     for kind in ["secret", "role", "rolebinding"] {

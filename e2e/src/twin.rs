@@ -1,5 +1,5 @@
-//! Another provisioner of declared types beside the installed one, which may use what a platform allows in the values of
-//! its chart: here, what lies in the test's namespace.
+//! Another provisioner beside the installed one, which may use what a platform allows in the values of its chart: here,
+//! what belongs to the test.
 
 use anyhow::Context as _;
 use api_types::Workload;
@@ -52,17 +52,19 @@ fn twin(
     }))?)
 }
 
-/// Runs a test beside a provisioner of which the pod is changed by `change`. It goes once no claim needs it.
+/// Runs a test beside another `provisioner`, as `score-provisioner-template`, of which the pod is changed by `change`. It
+/// answers the claims that name the test's namespace as theirs, and goes once no claim needs it.
 ///
 /// # Errors
 /// The test's, or that the provisioner cannot be installed or removed.
 pub async fn with_twin(
     context: &Context,
+    provisioner: &str,
     change: impl FnOnce(&mut Value) -> Result,
     test: impl Future<Output = Result>,
 ) -> Result {
     let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), controllers::NAMESPACE);
-    let installed = deployments.get("score-provisioner-template").await?;
+    let installed = deployments.get(provisioner).await?;
     deployments.create(&PostParams::default(), &twin(&installed, context, change)?).await?;
     // A test inside a test is more than the stack of a thread holds.
     let outcome = Box::pin(test).await;

@@ -10,5 +10,8 @@
 {{- end }}
 - --run-as-user={{ int64 .Values.postgres.runAsUser }}
 - --login-timeout-seconds={{ .Values.postgres.loginTimeoutSeconds }}
+{{- range .Values.servers.secrets }}
+- --allowed-server-secret={{ . }}
+{{- end }}
 - --servers-timeout-seconds={{ int64 .Values.servers.timeoutSeconds }}
 {{- end }}

@@ -6,8 +6,14 @@
 {{- range .Values.externalApi.origins }}
 - --allowed-origin={{ . }}
 {{- end }}
+{{- range .Values.externalApi.secrets }}
+- --allowed-api-secret={{ . }}
+{{- end }}
 {{- range .Values.helm.origins }}
 - --allowed-chart-origin={{ . }}
+{{- end }}
+{{- range .Values.helm.secrets }}
+- --allowed-chart-secret={{ . }}
 {{- end }}
 {{- end }}
 

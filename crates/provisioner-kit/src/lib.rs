@@ -29,6 +29,6 @@ pub use ownership::{
 };
 pub use pass::{Pass, PassError, Stop};
 pub use retries::{Retries, growing_pause};
-pub use secrets::{Given, SecretError, Secrets, Written, lacking, text};
+pub use secrets::{AllowedSecrets, Given, SecretError, Secrets, Written, lacking, text};
 pub use sightings::Sightings;
 pub use update_status::{UpdateStatusError, status, update_status};

@@ -1,6 +1,6 @@
 //! Reads and writes single Secrets by their names: those that the platform gives, and the one that belongs to a claim.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
@@ -18,6 +18,16 @@ pub struct SecretError {
     verb: &'static str,
     what: &'static str,
     source: kube::Error,
+}
+
+/// The platform's Secrets that may be read. The rights of the process reach further: it writes Secrets wherever claims are,
+/// so they do not keep it from those that nobody meant for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedSecrets {
+    /// Where they lie.
+    pub namespace: String,
+    /// Which they are.
+    pub names: BTreeSet<String>,
 }
 
 /// What became of a read of the platform's.
@@ -57,12 +67,15 @@ impl Secrets {
         Self { client, manager }
     }
 
-    /// The platform's Secret `name` in `namespace`.
+    /// The platform's Secret `name`. Nobody is asked for one that is not `allowed`.
     ///
     /// # Errors
     /// If the API server does not answer as it should.
-    pub async fn given(&self, namespace: &str, name: &str) -> Result<Given, SecretError> {
-        match self.api(Some(namespace)).get_opt(name).await {
+    pub async fn given(&self, allowed: &AllowedSecrets, name: &str) -> Result<Given, SecretError> {
+        if !allowed.names.contains(name) {
+            return Ok(Given::Forbidden);
+        }
+        match self.api(Some(&allowed.namespace)).get_opt(name).await {
             Ok(Some(secret)) => Ok(Given::Secret(Box::new(secret))),
             Ok(None) => Ok(Given::Missing),
             Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Given::Forbidden),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use controller_kit::KitArgs;
+use provisioner_kit::AllowedSecrets;
 use quantity::Quantity;
 
 use crate::{server::Limits, settings::Defaults};
@@ -45,6 +46,16 @@ pub struct Args {
     /// of the service account].
     #[arg(long, env = "SCORE_SERVERS_NAMESPACE", value_name = "NAMESPACE", help_heading = "Servers")]
     pub servers_namespace: Option<String>,
+    /// A Secret that classes of kind server may name in adminSecretRef or caSecretRef; may be given several times. None
+    /// unless given.
+    #[arg(
+        long = "allowed-server-secret",
+        env = "SCORE_ALLOWED_SERVER_SECRETS",
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Servers"
+    )]
+    pub allowed_server_secrets: Vec<String>,
     /// How long what is done on a server for one claim may take, in seconds.
     #[arg(long, env = "SCORE_SERVERS_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Servers")]
@@ -60,9 +71,13 @@ impl Args {
         Duration::from_secs(self.login_timeout_seconds)
     }
 
-    /// The namespace of the servers' credentials, if it was given.
-    pub fn secrets_namespace(&self) -> Option<String> {
-        self.servers_namespace.clone().filter(|namespace| !namespace.is_empty())
+    /// The Secrets with what servers need, in the process's `own` namespace unless another was given.
+    pub fn server_secrets(&self, own: &str) -> AllowedSecrets {
+        let namespace = self.servers_namespace.as_deref().filter(|namespace| !namespace.is_empty());
+        AllowedSecrets {
+            namespace: namespace.unwrap_or(own).to_owned(),
+            names: self.allowed_server_secrets.iter().cloned().collect(),
+        }
     }
 
     /// How long things may take on a server.
@@ -87,6 +102,8 @@ impl From<Args> for Defaults {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -110,6 +127,16 @@ mod tests {
         let args = parse(&["--image", "i", "--storage-class", "", "--cluster-domain", ""]).unwrap();
         let defaults = Defaults::from(args);
         assert_eq!((defaults.storage_class, defaults.cluster_domain), (None, None));
+    }
+
+    #[test]
+    fn the_secrets_of_servers_lie_in_the_process_s_own_namespace_unless_another_is_given() {
+        let args = parse(&["--image", "i", "--allowed-server-secret", "a,b"]).unwrap();
+        let names = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+        let own = AllowedSecrets { namespace: "own".to_owned(), names };
+        assert_eq!(args.server_secrets("own"), own);
+        let args = parse(&["--image", "i", "--servers-namespace", "other"]).unwrap();
+        assert_eq!(args.server_secrets("own").namespace, "other");
     }
 
     #[test]

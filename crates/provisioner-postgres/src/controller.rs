@@ -11,7 +11,8 @@ use kube::{
     runtime::{reflector::ObjectRef, watcher},
 };
 use provisioner_kit::{
-    Answer, Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, claim_of,
+    AllowedSecrets, Answer, Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry,
+    claim_of,
 };
 
 use crate::{
@@ -68,8 +69,8 @@ pub struct Parts {
     pub defaults: Defaults,
     /// Tries credentials.
     pub login: Arc<dyn Login>,
-    /// The namespace in which the platform's Secrets with the credentials of servers lie.
-    pub secrets_namespace: String,
+    /// The platform's Secrets with the credentials and authorities of servers.
+    pub server_secrets: AllowedSecrets,
     /// How long things may take on a server.
     pub limits: Limits,
 }
@@ -77,7 +78,7 @@ pub struct Parts {
 impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, caches, defaults, login, secrets_namespace, limits } = parts;
+        let Parts { client, claims, caches, defaults, login, server_secrets, limits } = parts;
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client.clone(), applier, caches.clone());
         let leftovers = Leftovers::new(client.clone(), NAME, claims.clone(), Arc::new(caches.clone()));
@@ -86,7 +87,7 @@ impl Provisioner {
             client: client.clone(),
             claims,
             leftovers: leftovers.clone(),
-            namespace: secrets_namespace,
+            allowed: server_secrets,
             limits,
         });
         Self { client, caches, writer, defaults, login, on_server, leftovers }
@@ -169,9 +170,7 @@ pub async fn start(kit: Kit, args: Args) {
         claims: claims.clone(),
         caches: Caches { volumes, services, databases, pods },
         login: Arc::new(PostgresLogin::new(args.login_timeout())),
-        secrets_namespace: args
-            .secrets_namespace()
-            .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
+        server_secrets: args.server_secrets(kit.client.default_namespace()),
         limits: args.limits(),
         defaults: args.into(),
     });

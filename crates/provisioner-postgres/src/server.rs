@@ -33,7 +33,9 @@ use controller_kit::Cache;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Client, ResourceExt as _};
-use provisioner_kit::{Answer, Claim, Finalizer, Leftovers, Marks, Pass, PassError, Secrets, Stop};
+use provisioner_kit::{
+    AllowedSecrets, Answer, Claim, Finalizer, Leftovers, Marks, Pass, PassError, Secrets, Stop,
+};
 
 use self::{
     connect::{Server, Servers},
@@ -61,7 +63,7 @@ pub struct OnServer {
     client: Client,
     claims: Cache<ResourceClaim>,
     leftovers: Arc<Leftovers>,
-    namespace: String,
+    allowed: AllowedSecrets,
     secrets: Secrets,
     servers: Servers,
 }
@@ -74,8 +76,8 @@ pub struct Parts {
     pub claims: Cache<ResourceClaim>,
     /// Is told of claims that have something on a server.
     pub leftovers: Arc<Leftovers>,
-    /// Where the platform's Secrets lie.
-    pub namespace: String,
+    /// The credentials and authorities of servers.
+    pub allowed: AllowedSecrets,
     /// How long things may take on a server.
     pub limits: Limits,
 }
@@ -92,9 +94,9 @@ struct Case<'a> {
 impl OnServer {
     /// One made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, leftovers, namespace, limits } = parts;
+        let Parts { client, claims, leftovers, allowed, limits } = parts;
         let secrets = Secrets::new(client.clone(), NAME);
-        Self { client, claims, leftovers, namespace, secrets, servers: Servers::new(limits) }
+        Self { client, claims, leftovers, allowed, secrets, servers: Servers::new(limits) }
     }
 
     /// Makes what `object` claims, or removes it, and says how far it is.
@@ -126,14 +128,14 @@ impl OnServer {
 
     /// The server of `settings`, with the credentials that are there now.
     async fn server(&self, settings: &ServerSettings) -> Result<Arc<Server>, Stop> {
-        let given = async |name: &str| self.secrets.given(&self.namespace, name).await;
+        let given = async |name: &str| self.secrets.given(&self.allowed, name).await;
         let admin = given(&settings.server.admin_secret).await?;
         let authority = match &settings.server.tls {
             Tls::Disable => None,
             Tls::Verify { secret, .. } if *secret == settings.server.admin_secret => Some(admin.clone()),
             Tls::Verify { secret, .. } => Some(given(secret).await?),
         };
-        let access = judge::access(settings, &admin, authority.as_ref(), &self.namespace)?;
+        let access = judge::access(settings, &admin, authority.as_ref(), &self.allowed.namespace)?;
         Ok(self.servers.get(&access).map_err(|error| conclude::unusable(settings, &error))?)
     }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use controller_kit::KitArgs;
+use provisioner_kit::AllowedSecrets;
 use resource_template::{ChartOrigin, ObjectKind, Origin};
 
-use crate::helm::Helm;
+use crate::{external::Apis, helm::Helm};
 
 /// Gives every ResourceClaim what the platform's declaration of its type says, and binds the claim once that can be used.
 #[derive(Parser, Clone, Debug)]
@@ -34,14 +35,19 @@ pub struct Args {
         help_heading = "Declarations"
     )]
     pub allowed_origins: Vec<Origin>,
-    /// Namespace of the Secrets with the credentials and authorities of APIs [default: that of the service account].
+    /// A Secret with credentials or an authority that declarations may name for APIs; may be given several times. None
+    /// unless given.
     #[arg(
-        long,
-        env = "SCORE_API_SECRETS_NAMESPACE",
-        value_name = "NAMESPACE",
+        long = "allowed-api-secret",
+        env = "SCORE_ALLOWED_API_SECRETS",
+        value_name = "NAME",
+        value_delimiter = ',',
         help_heading = "Declarations"
     )]
-    pub api_secrets_namespace: Option<String>,
+    pub allowed_api_secrets: Vec<String>,
+    /// Namespace of the allowed Secrets [default: that of the service account].
+    #[arg(long, env = "SCORE_SECRETS_NAMESPACE", value_name = "NAMESPACE", help_heading = "Declarations")]
+    pub secrets_namespace: Option<String>,
     /// Where charts of declarations may come from, as `oci://registry.example.com` or `https://charts.example.com`; may be
     /// given several times. Nowhere unless given.
     #[arg(
@@ -52,6 +58,16 @@ pub struct Args {
         help_heading = "Declarations"
     )]
     pub allowed_chart_origins: Vec<ChartOrigin>,
+    /// A Secret with credentials of a registry or an authority that declarations may name for charts; may be given several
+    /// times. None unless given.
+    #[arg(
+        long = "allowed-chart-secret",
+        env = "SCORE_ALLOWED_CHART_SECRETS",
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Declarations"
+    )]
+    pub allowed_chart_secrets: Vec<String>,
     /// Where the program Helm is.
     #[arg(
         long,
@@ -76,17 +92,29 @@ pub struct Args {
 }
 
 impl Args {
-    /// The namespace of the APIs' credentials, if it was given.
-    pub fn secrets_namespace(&self) -> Option<String> {
-        self.api_secrets_namespace.clone().filter(|namespace| !namespace.is_empty())
+    /// The APIs that declarations may use. `own` is the process's namespace.
+    pub fn apis(&self, own: &str) -> Apis {
+        Apis {
+            origins: self.allowed_origins.iter().cloned().collect(),
+            secrets: self.allowed(&self.allowed_api_secrets, own),
+        }
     }
 
-    /// Helm, and where charts may come from.
-    pub fn helm(&self) -> Helm {
+    /// Helm, and where charts may come from. `own` is the process's namespace.
+    pub fn helm(&self, own: &str) -> Helm {
         Helm {
             binary: self.helm_binary.clone(),
             folder: self.helm_folder.clone(),
-            origins: self.allowed_chart_origins.clone(),
+            origins: self.allowed_chart_origins.iter().cloned().collect(),
+            secrets: self.allowed(&self.allowed_chart_secrets, own),
+        }
+    }
+
+    fn allowed(&self, names: &[String], own: &str) -> AllowedSecrets {
+        let namespace = self.secrets_namespace.as_deref().filter(|namespace| !namespace.is_empty());
+        AllowedSecrets {
+            namespace: namespace.unwrap_or(own).to_owned(),
+            names: names.iter().cloned().collect(),
         }
     }
 }
@@ -114,6 +142,23 @@ mod tests {
         for origin in ["a.example.com", "https://a.example.com/v1", "https://token@a.example.com"] {
             assert!(parse(origin).unwrap_err().to_string().contains("--allowed-origin"), "{origin}");
         }
+    }
+
+    #[test]
+    fn secrets_are_allowed_for_apis_and_for_charts_each_and_lie_in_one_namespace() {
+        let flags = ["--allowed-api-secret", "a,b", "--allowed-chart-secret", "c"];
+        let args = Args::try_parse_from([&["provisioner"], &flags[..]].concat()).unwrap();
+        let allowed = |names: &[&str]| AllowedSecrets {
+            namespace: "own".to_owned(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        assert_eq!(args.apis("own").secrets, allowed(&["a", "b"]));
+        assert_eq!(args.helm("own").secrets, allowed(&["c"]));
+        let args = Args::try_parse_from(["provisioner", "--secrets-namespace", "other"]).unwrap();
+        assert_eq!(
+            [args.apis("own").secrets.namespace, args.helm("own").secrets.namespace],
+            ["other", "other"]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit};
 use kube::{Client, core::DynamicObject, runtime::watcher};
 use provisioner_kit::{Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, Sightings};
-use resource_template::{Live, ObjectKind, Origin, Scope, visible};
+use resource_template::{Live, ObjectKind, Scope, visible};
 
 use crate::{
     Args, NAME,
@@ -16,7 +16,7 @@ use crate::{
     conclude::{Assessed, Watched, conclude},
     declare::{Declared, declare},
     dereference::{self, Found, copied, dereference},
-    external::{FINALIZER, OnApi},
+    external::{Apis, FINALIZER, OnApi},
     helm::{self, Charts, Helm},
     lookup::{self, References, look_up},
     objects::Objects,
@@ -66,9 +66,7 @@ pub struct Parts {
     /// The kinds that declarations may make or read.
     pub allowed_kinds: Vec<ObjectKind>,
     /// The APIs that declarations may use.
-    pub origins: Vec<Origin>,
-    /// The namespace in which the platform's Secrets with the credentials of APIs and registries lie.
-    pub secrets_namespace: String,
+    pub apis: Apis,
     /// Helm, and where charts may come from.
     pub helm: Helm,
 }
@@ -76,11 +74,11 @@ pub struct Parts {
 impl Provisioner {
     /// A provisioner made of `parts`.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, claims, allowed_kinds, origins, secrets_namespace, helm } = parts;
+        let Parts { client, claims, allowed_kinds, apis, helm } = parts;
         let writer = Writer::new(client.clone(), Applier::new(client.clone(), NAME));
         let objects = Objects::new(client.clone(), &allowed_kinds);
-        let charts = Charts::new(client.clone(), helm, secrets_namespace.clone(), &allowed_kinds);
-        let on_api = OnApi::new(client.clone(), claims.clone(), secrets_namespace, origins);
+        let charts = Charts::new(client.clone(), helm, &allowed_kinds);
+        let on_api = OnApi::new(client.clone(), claims.clone(), apis);
         Self { client, objects, writer, on_api, charts }
     }
 
@@ -187,12 +185,9 @@ pub async fn start(kit: Kit, args: Args) {
     let provisioner = Provisioner::new(Parts {
         client: kit.client.clone(),
         claims: claims.clone(),
-        secrets_namespace: args
-            .secrets_namespace()
-            .unwrap_or_else(|| kit.client.default_namespace().to_owned()),
-        helm: args.helm(),
+        apis: args.apis(kit.client.default_namespace()),
+        helm: args.helm(kit.client.default_namespace()),
         allowed_kinds: args.allowed_kinds,
-        origins: args.allowed_origins,
     });
     ClaimLoop::new(NAME, kit.client.clone(), claims, provisioner)
         .run(&kit, claim_events, FINALIZER, leftovers, |claims| claims.reconcile_on(touched))

@@ -21,7 +21,7 @@ use controller_kit::Cache;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::Client;
 use provisioner_kit::{
-    Answer, Claim, Finalizer, Given, Outputs, Pass, PassError, Retry, Secrets, Stop, text,
+    AllowedSecrets, Answer, Claim, Finalizer, Given, Outputs, Pass, PassError, Retry, Secrets, Stop, text,
 };
 use resource_template::{Asked, ExternalApi, Live, Origin, Part, Request, Scope, Step, generated_name};
 use serde_json::Value;
@@ -48,14 +48,21 @@ pub use self::state::is_of_api;
 /// Stands on a claim whose resource behind an API is to be removed with it.
 pub const FINALIZER: Finalizer = Finalizer { name: "score.dev/external-api", manager: NAME };
 
+/// What is needed to work with APIs.
+#[derive(Clone, Debug, Default)]
+pub struct Apis {
+    /// Those that declarations may use; requests go nowhere else.
+    pub origins: BTreeSet<Origin>,
+    /// Their credentials and authorities.
+    pub secrets: AllowedSecrets,
+}
+
 /// Provides resources behind APIs.
 pub struct OnApi {
     client: Client,
     claims: Cache<ResourceClaim>,
     secrets: Secrets,
-    /// Where the platform's Secrets lie.
-    namespace: String,
-    origins: BTreeSet<Origin>,
+    apis: Apis,
     http: Http,
     pauses: Pauses,
 }
@@ -82,16 +89,10 @@ struct Case<'a> {
 }
 
 impl OnApi {
-    /// Works with `client` at `origins` alone; the platform's Secrets lie in `namespace`.
-    pub fn new(
-        client: Client,
-        claims: Cache<ResourceClaim>,
-        namespace: String,
-        origins: impl IntoIterator<Item = Origin>,
-    ) -> Self {
+    /// Works with `apis` alone.
+    pub fn new(client: Client, claims: Cache<ResourceClaim>, apis: Apis) -> Self {
         let secrets = Secrets::new(client.clone(), NAME);
-        let origins = origins.into_iter().collect();
-        Self { client, claims, secrets, namespace, origins, http: Http::default(), pauses: Pauses::default() }
+        Self { client, claims, secrets, apis, http: Http::default(), pauses: Pauses::default() }
     }
 
     /// Makes what is `declared` behind `api`, as far as it is not there yet, and says how far it is.
@@ -138,7 +139,7 @@ impl OnApi {
         api: &'a ExternalApi,
     ) -> Result<Case<'a>, Stop> {
         let claim = Claim::try_from(object)?;
-        if !self.origins.contains(api.origin()) {
+        if !self.apis.origins.contains(api.origin()) {
             let why = format!(
                 "`{}` is none of the APIs that are allowed here: the chart's value `externalApi.origins` decides",
                 api.origin()
@@ -166,9 +167,11 @@ impl OnApi {
 
     /// A Secret of the platform. Nothing tells when it has been put right.
     async fn given(&self, object: &ResourceClaim, name: &str) -> Result<Secret, Stop> {
-        let why = match self.secrets.given(&self.namespace, name).await? {
+        let why = match self.secrets.given(&self.apis.secrets, name).await? {
             Given::Secret(secret) => return Ok(*secret),
-            Given::Missing => format!("there is no `{name}` in the namespace `{}`", self.namespace),
+            Given::Missing => {
+                format!("there is no `{name}` in the namespace `{}`", self.apis.secrets.namespace)
+            }
             Given::Forbidden => format!(
                 "the provisioner may not read `{name}`: it has to be named in its chart value `externalApi.secrets`"
             ),
@@ -177,7 +180,7 @@ impl OnApi {
     }
 
     fn lacks(&self, object: &ResourceClaim, name: &str, key: &str) -> Answer {
-        let why = format!("`{name}` in the namespace `{}` has no `{key}`", self.namespace);
+        let why = format!("`{name}` in the namespace `{}` has no `{key}`", self.apis.secrets.namespace);
         wrong(object, &why).retry(Retry::Rarely)
     }
 

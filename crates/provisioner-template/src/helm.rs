@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc};
 
 use api_types::ResourceClaim;
 use kube::Client;
-use provisioner_kit::{Answer, Pass, Retry, SecretError, Secrets};
+use provisioner_kit::{AllowedSecrets, Answer, Pass, Retry, SecretError, Secrets};
 use resource_template::{ChartInputs, ChartOrigin, HelmChart, ObjectKind, shortened_to};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -42,15 +42,16 @@ pub struct Helm {
     /// A folder that nobody else uses.
     pub folder: PathBuf,
     /// Where charts may come from.
-    pub origins: Vec<ChartOrigin>,
+    pub origins: BTreeSet<ChartOrigin>,
+    /// Credentials of registries, and authorities.
+    pub secrets: AllowedSecrets,
 }
 
 /// Makes objects of charts.
 pub struct Charts {
     client: Client,
     secrets: Secrets,
-    /// Where the platform's Secrets lie.
-    namespace: String,
+    allowed: AllowedSecrets,
     tool: Arc<Tool>,
     origins: BTreeSet<ChartOrigin>,
     /// What charts find in `.Capabilities.APIVersions` beyond what Helm knows itself.
@@ -113,17 +114,17 @@ const SLOTS: usize = 2;
 const LONGEST: usize = 300;
 
 impl Charts {
-    /// Works with `helm`; the platform's Secrets lie in `namespace`, and `allowed` are the kinds that declarations may make.
-    pub fn new(client: Client, helm: Helm, namespace: String, allowed: &[ObjectKind]) -> Self {
-        let Helm { binary, folder, origins } = helm;
+    /// Works with `helm`; `kinds` are those that declarations may make.
+    pub fn new(client: Client, helm: Helm, kinds: &[ObjectKind]) -> Self {
+        let Helm { binary, folder, origins, secrets: allowed } = helm;
         let api_versions: BTreeSet<_> =
-            allowed.iter().flat_map(|kind| [kind.api_version().to_owned(), kind.to_string()]).collect();
+            kinds.iter().flat_map(|kind| [kind.api_version().to_owned(), kind.to_string()]).collect();
         Self {
             secrets: Secrets::new(client.clone(), NAME),
             client,
-            namespace,
+            allowed,
             tool: Arc::new(Tool::new(binary, folder)),
-            origins: origins.into_iter().collect(),
+            origins,
             api_versions: api_versions.into_iter().collect(),
             kube_version: OnceCell::new(),
             slots: Arc::new(Semaphore::new(SLOTS)),
@@ -177,7 +178,7 @@ impl Charts {
             return Ok(Some(known));
         }
         let Ok(slot) = self.slots.clone().try_acquire_owned() else { return Ok(None) };
-        let access = match access(&self.secrets, &self.namespace, &order.chart).await? {
+        let access = match access(&self.secrets, &self.allowed, &order.chart).await? {
             Ok(access) => access,
             Err(why) => return Ok(Some(Err(Trouble::Other(format!("cannot be asked for: {why}"))))),
         };

@@ -32,7 +32,7 @@ use controller_kit::Definition;
 
 pub use args::Args;
 pub use controller::{Error, Parts, Provisioner, start};
-pub use external::FINALIZER;
+pub use external::{Apis, FINALIZER};
 pub use helm::Helm;
 pub use provisioner_kit::Retry;
 

@@ -32,7 +32,7 @@ async fn two_hundred_databases_outlive_kills_restarts_and_a_server_that_is_slow(
         with_server(&context, "Delete", async |context| {
             let load = Load { context, written: RefCell::default(), most: Cell::new(0) };
             load.claim().await?;
-            let mut killer = Killer::new(&context.client, &["score-provisioner-postgres"], seed);
+            let mut killer = Killer::new(&context.client, &[&context.namespace], seed);
             let work = async {
                 let (written, disturbed) = tokio::join!(load.write(), load.disturb());
                 disturbed.and(written)
@@ -79,7 +79,7 @@ impl Load<'_> {
                 "metadata": {"name": format!("db-{number:03}")},
                 "spec": {
                     "workloadRef": {"name": "none", "uid": "none"}, "key": "db", "type": "postgres",
-                    "class": "default", "provisioner": "provisioner-postgres", "deprovisionPolicy": "Delete",
+                    "class": "default", "provisioner": self.context.namespace, "deprovisionPolicy": "Delete",
                     "parameters": parameters,
                 },
             }))?;

@@ -66,7 +66,7 @@ async fn open_repository(context: &Context) -> Result {
     });
     context.apply(&files.to_string()).await?;
     context.apply(&REPOSITORY.replace("BUSYBOX", &e2e::busybox::image())).await?;
-    context.kubectl(&["wait", "--for=condition=Ready", "--timeout=120s", "pod/charts"]).await.map(drop)
+    context.kubectl(&["wait", "--for=condition=Ready", "--timeout=240s", "pod/charts"]).await.map(drop)
 }
 
 /// What the chart's value `helm.origins` changes of the provisioner.
@@ -104,7 +104,7 @@ async fn a_workload_uses_the_chart_of_the_page_and_nothing_of_it_stays() -> Resu
     with_namespace("charts", async |context: Context| {
         ensure!(Path::new(&cluster::repository()).join(CHART).is_dir(), "no chart");
         open_repository(&context).await?;
-        with_twin(&context, |pod| may_use_repository(&context, pod), async {
+        with_twin(&context, "score-provisioner-template", |pod| may_use_repository(&context, pod), async {
             offered(&context, "", &[type_of_page(&context)?], used_and_removed(&context)).await
         })
         .await

@@ -67,7 +67,7 @@ async fn start_api(context: &Context) -> Result<String> {
     for object in [secret.to_string(), program.to_string(), API.replace("BUSYBOX", &busybox::image())] {
         context.apply(&object).await?;
     }
-    context.kubectl(&["wait", "--for=condition=Ready", "--timeout=120s", "pod/storage"]).await?;
+    context.kubectl(&["wait", "--for=condition=Ready", "--timeout=240s", "pod/storage"]).await?;
     Ok(token)
 }
 
@@ -87,18 +87,18 @@ fn type_of_page(context: &Context) -> Result<String> {
     Ok(serde_yaml_ng::to_string(&types)?)
 }
 
-/// What the chart's value `externalApi.origins` changes of the provisioner; and the platform's Secrets lie in the test's
-/// namespace.
+/// What the chart's value `externalApi` changes of the provisioner; and the platform's Secrets lie in the test's namespace.
 fn may_use_api(context: &Context, pod: &mut Value) -> Result {
     twin::add_argument(pod, format!("--allowed-origin={}", origin(context)))?;
-    twin::add_argument(pod, format!("--api-secrets-namespace={}", context.namespace))
+    twin::add_argument(pod, "--allowed-api-secret=storage-api".to_owned())?;
+    twin::add_argument(pod, format!("--secrets-namespace={}", context.namespace))
 }
 
 #[tokio::test]
 async fn a_workload_uses_a_bucket_behind_the_api_of_the_page_and_changes_and_removes_it() -> Result {
     with_namespace("external", async |context: Context| {
         let token = start_api(&context).await?;
-        with_twin(&context, |pod| may_use_api(&context, pod), async {
+        with_twin(&context, "score-provisioner-template", |pod| may_use_api(&context, pod), async {
             offered(&context, "", &[type_of_page(&context)?], used_changed_and_removed(&context, &token))
                 .await
         })

@@ -6,7 +6,7 @@ use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus};
 use controller_kit::{Cache, testing::TestApiServer};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::ResourceExt as _;
-use provisioner_kit::{ClaimLoop, ClaimLoopError};
+use provisioner_kit::{AllowedSecrets, ClaimLoop, ClaimLoopError};
 use provisioner_postgres::{Caches, Defaults, Error, Limits, NAME, Parts, PostgresLogin, Provisioner, Retry};
 use serde_json::{Value, json};
 use tokio_postgres::{Client, Config, NoTls};
@@ -99,7 +99,10 @@ impl Estate {
                 cluster_domain: None,
             },
             login: Arc::new(PostgresLogin::new(LIMITS.connect)),
-            secrets_namespace: PLATFORM.to_owned(),
+            server_secrets: AllowedSecrets {
+                namespace: PLATFORM.to_owned(),
+                names: [ADMIN, "none", "right", "wrong", "broken"].map(str::to_owned).into(),
+            },
             limits: LIMITS,
         };
         let provisioner = Provisioner::new(parts);

@@ -1,6 +1,6 @@
 //! The whole controller, with its watches: who is looked at when something changes.
 
-use crate::estate::{Estate, PLATFORM, class, server};
+use crate::estate::{ADMIN, Estate, PLATFORM, class, server};
 use api_types::DeprovisionPolicy;
 use clap::Parser as _;
 use controller_kit::testing::until;
@@ -17,7 +17,8 @@ async fn a_claim_that_is_deleted_takes_its_database_with_it_or_leaves_it_and_is_
     let registry = kit.registry.clone();
     let metrics = || TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
     let left = r#"score_resources_left_behind{class="shared",state="retained",type="postgres"} 1"#;
-    let args = ["provisioner", "--image", "registry/postgres:15", "--servers-namespace", PLATFORM];
+    let servers = ["--servers-namespace", PLATFORM, "--allowed-server-secret", ADMIN];
+    let args = [&["provisioner", "--image", "registry/postgres:15"], &servers[..]].concat();
     let args = Args::try_parse_from(args).unwrap();
     let act = async {
         for name in ["dropped", "kept"] {

@@ -259,6 +259,10 @@ async fn what_the_platform_did_not_set_up_is_said() {
     estate.api.fail_next(matches, 403);
     let forbidden = said(&|_| ()).await;
     assert!(forbidden.contains("chart value `servers.secrets`"), "{forbidden}");
+    estate.set_platform_secret("signing-key", &[("username", "u"), ("password", "p")]);
+    let not_allowed = said(&|p| p["server"]["adminSecretRef"]["name"] = "signing-key".into()).await;
+    assert!(not_allowed.contains("may not read `signing-key`"), "{not_allowed}");
+    assert!(!estate.api.requests().iter().any(|request| request.path.ends_with("signing-key")));
     assert_eq!(counts(&server).await, (0, 0));
 }
 

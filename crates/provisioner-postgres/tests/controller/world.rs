@@ -17,7 +17,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{Resource, ResourceExt as _};
-use provisioner_kit::{ClaimLoop, ClaimLoopError};
+use provisioner_kit::{AllowedSecrets, ClaimLoop, ClaimLoopError};
 use provisioner_postgres::{
     Attempt, Caches, Credentials, Defaults, Error, Limits, Login, NAME, Parts, Provisioner, Retry,
 };
@@ -205,7 +205,7 @@ fn provisioner(
             cluster_domain: None,
         },
         login,
-        secrets_namespace: "score-system".to_owned(),
+        server_secrets: AllowedSecrets::default(),
         limits: Limits { connect: Duration::from_secs(4), work: Duration::from_secs(30) },
     };
     (ClaimLoop::new(NAME, server.client(), claims.clone(), Provisioner::new(parts)), claims)

@@ -3,7 +3,7 @@
 use std::{fmt, fs, io, path::Path};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use provisioner_kit::{Given, SecretError, Secrets};
+use provisioner_kit::{AllowedSecrets, Given, SecretError, Secrets};
 use resource_template::HelmChart;
 
 /// Where Kubernetes has the credentials of registries in a Secret.
@@ -28,18 +28,18 @@ impl fmt::Debug for Access {
 /// If the API server does not answer as it should.
 pub(super) async fn access(
     secrets: &Secrets,
-    namespace: &str,
+    allowed: &AllowedSecrets,
     chart: &HelmChart,
 ) -> Result<Result<Access, String>, SecretError> {
     let mut access = Access::default();
     if let Some(name) = &chart.credentials {
-        match key(secrets, namespace, name, DOCKER_CONFIG).await? {
+        match key(secrets, allowed, name, DOCKER_CONFIG).await? {
             Ok(value) => access.credentials = Some(value),
             Err(why) => return Ok(Err(why)),
         }
     }
     if let Some(authority) = &chart.authority {
-        match key(secrets, namespace, &authority.secret, &authority.key).await? {
+        match key(secrets, allowed, &authority.secret, &authority.key).await? {
             Ok(value) => access.authority = Some(value),
             Err(why) => return Ok(Err(why)),
         }
@@ -49,16 +49,15 @@ pub(super) async fn access(
 
 async fn key(
     secrets: &Secrets,
-    namespace: &str,
+    allowed: &AllowedSecrets,
     name: &str,
     key: &str,
 ) -> Result<Result<ByteString, String>, SecretError> {
     let data = |secret: Secret| secret.data.unwrap_or_default().remove(key);
-    Ok(match secrets.given(namespace, name).await? {
-        Given::Secret(secret) => {
-            data(*secret).ok_or_else(|| format!("`{name}` in the namespace `{namespace}` has no `{key}`"))
-        }
-        Given::Missing => Err(format!("there is no `{name}` in the namespace `{namespace}`")),
+    Ok(match secrets.given(allowed, name).await? {
+        Given::Secret(secret) => data(*secret)
+            .ok_or_else(|| format!("`{name}` in the namespace `{}` has no `{key}`", allowed.namespace)),
+        Given::Missing => Err(format!("there is no `{name}` in the namespace `{}`", allowed.namespace)),
         Given::Forbidden => Err(format!(
             "the provisioner may not read `{name}`: it has to be named in its chart value `helm.secrets`"
         )),

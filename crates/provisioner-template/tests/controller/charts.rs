@@ -169,6 +169,20 @@ async fn a_registry_that_asks_is_shown_what_the_platform_gives_and_nothing_of_it
 }
 
 #[tokio::test]
+async fn a_secret_that_is_not_allowed_for_charts_is_not_asked_for() {
+    let shop = Shop::open().await;
+    let world = shop.world(|claim| {
+        edit(claim, "/helm", shop.chart_in_registry());
+        edit(claim, "/helm/secretRef", json!({"name": "signing-key"}));
+    });
+    set_platform_secret(&world, "signing-key", &[(".dockerconfigjson", "of somebody else")]);
+    assert_eq!(world.pass().await.unwrap(), Retry::Rarely);
+    assert!(world.message().contains("may not read `signing-key`"), "{}", world.message());
+    assert!(world.message().contains("chart value `helm.secrets`"), "{}", world.message());
+    assert!(!world.server.requests().iter().any(|request| request.path.ends_with("signing-key")));
+}
+
+#[tokio::test]
 async fn what_a_chart_must_not_do_is_said_and_nothing_is_made() {
     let shop = Shop::open().await;
     for (does, words) in [

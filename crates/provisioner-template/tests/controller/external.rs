@@ -347,6 +347,22 @@ async fn the_platform_is_told_what_it_has_to_set_up() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_not_allowed_is_not_asked_for() {
+    let remote = Remote::start().await;
+    let world = remote.world(DeprovisionPolicy::Delete);
+    set_platform_secret(&world, "signing-key", &[("token", "of somebody else")]);
+    world.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| {
+        edit(claim, "/externalApi/secretRef", json!({"name": "signing-key"}));
+    });
+    let world = world.restart();
+    world.pass().await.unwrap();
+    assert_phase(&world, ClaimPhase::Failed, "the provisioner may not read `signing-key`");
+    assert!(world.message().contains("chart value `externalApi.secrets`"), "{}", world.message());
+    assert!(!world.server.requests().iter().any(|request| request.path.ends_with("signing-key")));
+    assert_eq!(remote.got().len(), 0);
+}
+
+#[tokio::test]
 async fn a_record_that_is_lost_or_damaged_is_not_replaced() {
     let remote = Remote::start().await;
     let world = remote.world(DeprovisionPolicy::Delete).until_bound().await;

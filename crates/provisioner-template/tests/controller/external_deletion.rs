@@ -141,7 +141,8 @@ async fn the_controller_makes_a_bucket_and_removes_it_when_the_claim_is_deleted(
     let world = remote.world(DeprovisionPolicy::Delete);
     let server = world.server.clone();
     let (kit, stop) = server.kit(NAME);
-    let args = ["provisioner", "--allowed-origin", &remote.origin, "--api-secrets-namespace", PLATFORM];
+    let flags = ["--allowed-origin", &remote.origin, "--allowed-api-secret", "buckets-api"];
+    let args = [&["provisioner", "--secrets-namespace", PLATFORM], &flags[..]].concat();
     let args = Args::try_parse_from(args).unwrap();
     let claim = || server.get::<ResourceClaim>(NAMESPACE, CLAIM);
     let act = async {

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::world::{NAMESPACE, World, declare};
+use crate::world::{NAMESPACE, World, allowed, declare};
 
 /// The version of the chart of the fixture.
 pub const VERSION: &str = "1.2.3";
@@ -128,6 +128,7 @@ impl Shop {
             binary: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/helm.sh"),
             folder: self.folder.clone(),
             origins: origins.iter().map(|origin| origin.parse().unwrap()).collect(),
+            secrets: allowed(["registry", "charts-ca"]),
         }
     }
 

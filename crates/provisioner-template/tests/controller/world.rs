@@ -1,5 +1,7 @@
 //! An API server in memory, a provisioner before it, and somebody who plays Kubernetes behind it.
 
+use std::collections::BTreeSet;
+
 use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus};
 use controller_kit::{Cache, testing::TestApiServer};
 use k8s_openapi::api::{
@@ -7,8 +9,8 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service},
 };
 use kube::{Resource, ResourceExt as _};
-use provisioner_kit::{ClaimLoop, ClaimLoopError};
-use provisioner_template::{Error, Helm, NAME, Parts, Provisioner, Retry};
+use provisioner_kit::{AllowedSecrets, ClaimLoop, ClaimLoopError};
+use provisioner_template::{Apis, Error, Helm, NAME, Parts, Provisioner, Retry};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -28,12 +30,16 @@ const KINDS: [&str; 6] = [
     "example.com/v1/Nothing",
 ];
 
+/// These of the platform's Secrets.
+pub fn allowed<const N: usize>(names: [&str; N]) -> AllowedSecrets {
+    AllowedSecrets { namespace: PLATFORM.to_owned(), names: names.map(str::to_owned).into() }
+}
+
 pub struct World {
     pub server: TestApiServer,
     provisioner: ClaimLoop<Provisioner>,
     claims: Cache<ResourceClaim>,
-    /// The API that declarations may use.
-    origin: Option<String>,
+    apis: Apis,
     helm: Helm,
 }
 
@@ -50,13 +56,20 @@ impl World {
 
     /// The same, where declarations may use the API at `origin`.
     pub fn at(origin: Option<String>, change: impl FnOnce(&mut ResourceClaim)) -> Self {
-        let helm = Helm { binary: "/helm".into(), folder: "/nowhere".into(), origins: Vec::new() };
-        Self::with(served(change), origin, helm)
+        let origins = origin.iter().map(|origin| origin.parse().unwrap()).collect();
+        let apis = Apis { origins, secrets: allowed(["buckets-api", "api-ca"]) };
+        let helm = Helm {
+            binary: "/helm".into(),
+            folder: "/nowhere".into(),
+            origins: BTreeSet::new(),
+            secrets: AllowedSecrets::default(),
+        };
+        Self::with(served(change), apis, helm)
     }
 
     /// The same, where declarations may name charts.
     pub fn with_charts(helm: Helm, change: impl FnOnce(&mut ResourceClaim)) -> Self {
-        Self::with(served(change), None, helm)
+        Self::with(served(change), Apis::default(), helm)
     }
 
     /// A world with a claim of this declaration.
@@ -64,23 +77,22 @@ impl World {
         Self::of(|claim| declare(claim, declaration))
     }
 
-    fn with(server: TestApiServer, origin: Option<String>, helm: Helm) -> Self {
+    fn with(server: TestApiServer, apis: Apis, helm: Helm) -> Self {
         let claims = Cache::from_objects(server.list());
         let provisioner = Provisioner::new(Parts {
             client: server.client(),
             claims: claims.clone(),
             allowed_kinds: KINDS.iter().map(|kind| kind.parse().unwrap()).collect(),
-            origins: origin.iter().map(|origin| origin.parse().unwrap()).collect(),
-            secrets_namespace: PLATFORM.to_owned(),
+            apis: apis.clone(),
             helm: helm.clone(),
         });
         let provisioner = ClaimLoop::new(NAME, server.client(), claims.clone(), provisioner);
-        Self { server, provisioner, claims, origin, helm }
+        Self { server, provisioner, claims, apis, helm }
     }
 
     /// The same world with a new process, whose caches hold what is there now.
     pub fn restart(self) -> Self {
-        Self::with(self.server, self.origin, self.helm)
+        Self::with(self.server, self.apis, self.helm)
     }
 
     /// One reconcile, of the newest claim that the process knows.
