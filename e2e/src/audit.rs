@@ -14,7 +14,7 @@ use crate::wait::eventually;
 use crate::{Place, Result, cluster, controllers};
 
 /// The API server writes its log in batches, up to half a minute late.
-const LATE: Duration = Duration::from_secs(90);
+const LATE: Duration = Duration::from_secs(240);
 
 /// A write that the API server has answered.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]

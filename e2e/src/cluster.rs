@@ -10,7 +10,7 @@ use kube::{Api, Client, Config};
 use crate::Result;
 use crate::controllers::namespace_of;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client of the cluster under test.
 ///

@@ -9,11 +9,12 @@ use kube::runtime::wait::await_condition;
 use kube::{Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::Result;
 
 /// How long something may take that normally takes seconds: generous, since a small machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 /// The time between two looks at what cannot be watched.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -35,7 +36,8 @@ where
         Ok(object) => Ok(object?),
         Err(_) => {
             let object = api.get_opt(name).await?;
-            bail!("{name}: not {what} within {within:?}; now it is:\n{}", shown(object.as_ref()));
+            let (untrue, shown) = (untrue(object.as_ref()), shown(object.as_ref()));
+            bail!("{name}: not {what} within {within:?}{untrue}; now it is:\n{shown}");
         }
     }
 }
@@ -91,9 +93,39 @@ pub async fn eventually<T>(
     tokio::time::timeout(within, looking).await.map_err(|_| anyhow!("not within {within:?}: {what}"))?
 }
 
+/// Its conditions that are not True, for who sees but the first line of an error.
+fn untrue<K: Serialize>(object: Option<&K>) -> String {
+    let object = serde_json::to_value(object).unwrap_or_default();
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let told = conditions.into_iter().flatten().filter(|condition| condition["status"] != "True");
+    told.map(|condition| {
+        let part = |name: &str| condition[name].as_str().unwrap_or_default();
+        format!("; {}={}: {} ({})", part("type"), part("status"), part("message"), part("reason"))
+    })
+    .collect()
+}
+
 /// The object as YAML, without what no reader of a failed test wants.
 pub fn shown<K: Resource + Clone + Serialize>(object: Option<&K>) -> String {
     let Some(mut object) = object.cloned() else { return "not there".to_owned() };
     object.meta_mut().managed_fields = None;
     serde_yaml_ng::to_string(&object).unwrap_or_else(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::untrue;
+
+    #[test]
+    fn of_an_object_that_is_not_as_expected_the_conditions_that_are_not_true_are_told() {
+        let object = json!({"status": {"conditions": [
+            {"type": "ClaimsReady", "status": "True", "reason": "Succeeded", "message": "all are bound"},
+            {"type": "Ready", "status": "False", "reason": "RuntimeProgressing", "message": "0 of 2 pods"},
+        ]}});
+        assert_eq!(untrue(Some(&object)), "; Ready=False: 0 of 2 pods (RuntimeProgressing)");
+        assert_eq!(untrue(Some(&json!({"spec": {}}))), "");
+        assert_eq!(untrue::<()>(None), "");
+    }
 }

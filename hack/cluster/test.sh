@@ -27,15 +27,15 @@ test_one_node() {
   eval "$("$CLUSTER" env)"
   check "manifests apply" kubectl apply --filename="$HERE/test/workloads.yaml"
   check "a pod becomes ready" web_is_ready_on_every_node
-  check "a pod with a volume becomes ready" kubectl wait --for=condition=Ready pod/client --timeout=60s
-  check "logs are read" contains serving kubectl logs daemonset/web
-  check "a command runs in a pod" contains uid=65532 in_client id
-  check "a Service has a name" contains 10.96.0.80 in_client nslookup web.default.svc.cluster.local
-  check "a name that is not the cluster's does not exist" contains NXDOMAIN in_client nslookup example.com.
-  check "a Service is reached by its address" within 30 contains web- fetch 10.96.0.80/hostname
-  check "a pod reaches the API server's Service" contains "400 Bad Request" fetch 10.96.0.1:443
-  check "an ordinary user writes to a volume" in_client sh -c "/bin/busybox echo kept >/data/file"
-  check "the audit log holds writes and nothing else" within 30 audit_log_has_writes_only
+  check "a pod with a volume becomes ready" becomes_ready pod/client
+  check "logs are read" soon contains serving kubectl logs daemonset/web
+  check "a command runs in a pod" soon contains uid=65532 in_client id
+  check "a Service has a name" soon contains 10.96.0.80 in_client nslookup web.default.svc.cluster.local
+  check "a name that is not the cluster's does not exist" soon contains NXDOMAIN in_client nslookup example.com.
+  check "a Service is reached by its address" soon contains web- fetch 10.96.0.80/hostname
+  check "a pod reaches the API server's Service" soon contains "400 Bad Request" fetch 10.96.0.1:443
+  check "an ordinary user writes to a volume" soon in_client sh -c "/bin/busybox echo kept >/data/file"
+  check "the audit log holds writes and nothing else" soon audit_log_has_writes_only
   check "only loopback listens" only_loopback_listens
   check "a second 'up' changes nothing" same_processes_after_up
   check "flags of the API server are changed" env API_SERVER_EXTRA_ARGS=--v=1 "$CLUSTER" up
@@ -61,18 +61,18 @@ cluster_services() {
 test_three_nodes() {
   check "two nodes join" up_with 3
   check "pods become ready on all" web_is_ready_on_every_node
-  check "a pod reaches one on the second node" within 30 pod_answers node-2
-  check "a pod reaches one on the third node" within 30 pod_answers node-3
+  check "a pod reaches one on the second node" soon pod_answers node-2
+  check "a pod reaches one on the third node" soon pod_answers node-3
   kubectl apply --filename="$HERE/test/second-client.yaml" >/dev/null
-  check "a volume's pod starts on another node" kubectl wait --for=condition=Ready pod/second-client --timeout=60s
-  check "a volume's data is there too" contains kept kubectl exec second-client -- /bin/busybox cat /data/file
+  check "a volume's pod starts on another node" becomes_ready pod/second-client
+  check "a volume's data is there too" soon contains kept kubectl exec second-client -- /bin/busybox cat /data/file
 }
 
 test_fake_nodes() {
   check "fake nodes become ready" "$CLUSTER" kwok 2
   kubectl apply --filename="$HERE/test/fake-pods.yaml" >/dev/null
-  check "a pod that tolerates them runs on a fake node" kubectl wait --for=condition=Ready pod/fake --timeout=60s
-  check "other pods do not" contains Unschedulable kubectl get pod not-fake --output=yaml
+  check "a pod that tolerates them runs on a fake node" becomes_ready pod/fake
+  check "other pods do not" soon contains Unschedulable kubectl get pod not-fake --output=yaml
   kubectl delete --filename="$HERE/test/fake-pods.yaml" --now >/dev/null
   check "fake nodes are removed" "$CLUSTER" kwok 0
   check "the other nodes stay" contains 3 eval "kubectl get nodes --no-headers | wc -l"
@@ -81,11 +81,11 @@ test_fake_nodes() {
 test_power_cuts() {
   kill -KILL "$(machine_pid node-2)"
   check "a node that was killed comes back" "$CLUSTER" up
-  check "its pod answers again" within 60 pod_answers node-2
+  check "its pod answers again" soon pod_answers node-2
   kill -KILL "$(machine_pid control-plane)"
   check "a control plane that was killed comes back" "$CLUSTER" up
-  check "with what it knew" contains client kubectl get pods
-  check "and its nodes are reached again" within 60 pod_answers node-3
+  check "with what it knew" soon contains client kubectl get pods
+  check "and its nodes are reached again" soon pod_answers node-3
   kill -KILL "$(cut -d ' ' -f 1 "$CLUSTER_DIR/relay")"
   check "a relay that was killed comes back" "$CLUSTER" up
   check "fewer nodes are made of more" "$CLUSTER" up 1

@@ -37,9 +37,9 @@ prepare() {
   hack/test/on-cluster.sh kubectl apply --server-side \
     --filename="$(echo "$SCORE_CACHE_DIR"/tools/gateway-api-*/httproutes.yaml)"
   # Not `kubectl wait`: to it a kind that is too new to have conditions is an error.
-  hack/test/on-cluster.sh timeout 60 bash -c \
+  hack/test/on-cluster.sh timeout 240 bash -c \
     'until kubectl get httproutes --all-namespaces >/dev/null 2>&1; do sleep 0.2; done' \
-    || die "the kind HTTPRoute is not served a minute after it was made: see kubectl get crd"
+    || die "the kind HTTPRoute is not served four minutes after it was made: see kubectl get crd"
 }
 
 suites=(together alone)

@@ -44,16 +44,26 @@ fail() {
   FAILED=$((FAILED + 1))
 }
 
-# begin NAME COMMAND…: starts COMMAND beside the steps, at a lower priority than they
-# have. `finish NAME` is the step that waits for it.
+# begin NAME COMMAND…: starts COMMAND beside the steps. `finish NAME` is the step that waits
+# for it.
 declare -A BACKGROUND=()
 begin() {
   local name=$1 log
   log=$(log_of "$1")
   shift
   # A session of its own, so that stop_background reaches all that COMMAND has started.
-  setsid nice -n 10 "$@" >"$log" 2>&1 </dev/null &
+  setsid "$@" >"$log" 2>&1 </dev/null &
   BACKGROUND[$name]=$!
+}
+
+# begin_when_idle NAME COMMAND…: the same, for what shall run only while the steps leave a
+# processor idle. `nice` orders the processes of one session; where the kernel shares out the
+# processors by session, as it does by default, a session has a priority of its own.
+begin_when_idle() {
+  local name=$1
+  shift
+  # shellcheck disable=SC2016 # the inner shell expands them
+  begin "$name" nice -n 19 bash -c '{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec "$@"' bash "$@"
 }
 
 # begin_after EARLIER NAME COMMAND…: the same, once what was begun as EARLIER has ended.
@@ -94,8 +104,8 @@ summary() {
   for name in "${!OUTCOME[@]}"; do
     [ "${OUTCOME[$name]}" = passed ] && continue
     say "failed: $name"
-    grep --extended-regexp --max-count 12 '^(Error|error|test .* FAILED|not ok)|panicked at' \
-      "$(log_of "$name")" >&2 || true
+    grep --extended-regexp --max-count 12 --after-context 1 --no-group-separator \
+      '^(Error|error|test .* FAILED|FAILED )|panicked at' "$(log_of "$name")" | cut -c 1-400 >&2 || true
   done
   say "complete output of every step: $LOG_DIR"
   say "all steps: $((SECONDS / 60)) min $((SECONDS % 60)) s"

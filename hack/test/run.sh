@@ -54,7 +54,7 @@ group_cluster() {
   export BINARIES_DIR
   finish "tools"
   finish "images of Debian packages"
-  begin "more tools and images" hack/test/more-tools.sh
+  begin_when_idle "more tools and images" hack/test/more-tools.sh
   after "programs are built" step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   finish "more tools and images"
@@ -63,13 +63,15 @@ group_cluster() {
   if [ "$1" = alone ]; then
     begin "local cluster" hack/cluster/test.sh
   else
-    begin "unit tests" hack/test/unit.sh
+    begin_when_idle "unit tests are built" hack/test/unit.sh --build-only
+    begin_after "unit tests are built" "unit tests" hack/test/unit.sh
     begin_after "unit tests" "local cluster" hack/cluster/test.sh
   fi
   begin_after "local cluster" "pod-set planner" hack/test/planner.sh
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
   after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
+  [ "$1" = alone ] || finish "unit tests are built"
   [ "$1" = alone ] || finish "unit tests"
   finish "local cluster"
   finish "pod-set planner"

@@ -1,7 +1,5 @@
 //! The first thing that anybody does: hello-web.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 use api_types::Workload;
 use e2e::{Context, Result, inventory, sample, wait, with_namespace};
@@ -21,14 +19,10 @@ async fn hello_web_becomes_ready_answers_and_leaves_nothing_behind() -> Result {
         its_columns_are_those_of_the_contract(&context, &endpoint).await?;
         all_that_was_made_for_it_carries_its_labels(&context).await?;
         context.delete::<Workload>("hello-web").await?;
-        wait::eventually(
-            "everything is gone that was made for hello-web",
-            Duration::from_secs(60),
-            async || {
-                let now = inventory::made_in(&context.client, &context.namespace).await?;
-                Ok((now == before).then_some(()))
-            },
-        )
+        wait::eventually("everything is gone that was made for hello-web", wait::PATIENCE, async || {
+            let now = inventory::made_in(&context.client, &context.namespace).await?;
+            Ok((now == before).then_some(()))
+        })
         .await
     })
     .await

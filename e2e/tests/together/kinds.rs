@@ -129,8 +129,8 @@ async fn a_change_of_an_annotation_is_waited_for_as_the_documentation_says() -> 
         context.wait_ready("it").await?;
         context.kubectl(&["annotate", "--overwrite", "workload/it", "score.dev/replicas=2"]).await?;
         let observed = r"--for=jsonpath={.status.observedAnnotations.score\.dev/replicas}=2";
-        context.kubectl(&["wait", observed, "--timeout=60s", "workload/it"]).await?;
-        context.kubectl(&["wait", "--for=condition=Ready", "--timeout=180s", "workload/it"]).await?;
+        context.kubectl(&["wait", observed, "--timeout=240s", "workload/it"]).await?;
+        context.kubectl(&["wait", "--for=condition=Ready", "--timeout=240s", "workload/it"]).await?;
         let running = pods(&context).await?.len();
         ensure!(running == 2, "{running} run when it is said that two do");
         Ok(())

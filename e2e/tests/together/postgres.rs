@@ -1,7 +1,6 @@
 //! A Workload with a database of its own, from its first row to its removal.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use api_types::{ClaimPhase, ConditionType, Reason, ResourceClaim, Workload, WorkloadExposure, WorkloadPlan};
@@ -37,15 +36,11 @@ async fn a_database_is_bound_used_kept_through_a_restart_and_gone_with_its_workl
         ensure!(third > second, "{second} rows before the restart, {third} after");
         secrets::stay_in_their_secret(&context).await?;
         context.delete::<Workload>(APP).await?;
-        wait::eventually(
-            "everything is gone that was made, the volume as well",
-            Duration::from_secs(90),
-            async || {
-                let now = inventory::made_in(&context.client, &context.namespace).await?;
-                let volumes = inventory::volumes_of(&context.client, &context.namespace).await?;
-                Ok((now == before && volumes.is_empty()).then_some(()))
-            },
-        )
+        wait::eventually("everything is gone that was made, the volume as well", wait::PATIENCE, async || {
+            let now = inventory::made_in(&context.client, &context.namespace).await?;
+            let volumes = inventory::volumes_of(&context.client, &context.namespace).await?;
+            Ok((now == before && volumes.is_empty()).then_some(()))
+        })
         .await
     })
     .await
@@ -173,7 +168,7 @@ async fn a_resource_that_is_no_longer_used_goes_only_after_the_plan_without_it_r
         ensure!(deleted > reported, "the claim went at {deleted}, the plan without it ran at {reported}");
         let after = context.wait_ready(APP).await?;
         ensure!(after.status.is_some_and(|status| status.claims.is_empty()), "the status still has claims");
-        wait::eventually("the database's volume is gone", Duration::from_secs(60), async || {
+        wait::eventually("the database's volume is gone", wait::PATIENCE, async || {
             let made = inventory::made_in(&context.client, &context.namespace).await?;
             let is_of_database = |name: &String| name.contains("postgres-app-db");
             Ok((!made.iter().any(is_of_database)).then_some(()))

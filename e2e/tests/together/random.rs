@@ -29,7 +29,7 @@ metadata: {name: good}
 spec: {containers: {main: {image: 'IMAGE'}}}
 ";
 /// For hundreds of objects on a small machine.
-const PATIENCE: Duration = Duration::from_secs(80);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Everything but dependencies: which of them there are is for the platform to say.
 fn without_resources() -> Settings {

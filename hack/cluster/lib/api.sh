@@ -15,7 +15,7 @@ wait_for() {
 
 wait_for_api() {
   # Through the relay: what is ready is what users reach.
-  wait_for "the API server" 120 admin_kubectl get --raw /readyz
+  wait_for "the API server" 240 admin_kubectl get --raw /readyz
 }
 
 apply_addons() {
@@ -55,5 +55,5 @@ wait_for_nodes() {
 
 # A Pod that is created before its namespace's default ServiceAccount is refused.
 wait_for_service_account() {
-  wait_for "the default ServiceAccount" 90 admin_kubectl get serviceaccount default
+  wait_for "the default ServiceAccount" 240 admin_kubectl get serviceaccount default
 }

@@ -5,6 +5,10 @@
 CGROUP_MOUNT=/sys/fs/cgroup
 CGROUP_V1_CONTROLLERS="cpu cpuacct cpuset memory devices freezer blkio pids systemd"
 
+# All containers of a node share one cgroup, while the kernel gives as much to a single process
+# outside it: on a busy machine every container would starve beside one compiler.
+SHARES_OF_A_NODE=8
+
 node_cgroup() { echo "$CLUSTER_NAME-$(node_name "$1")"; }
 
 has_cgroup_v2() { [ -e "$CGROUP_MOUNT/cgroup.controllers" ]; }
@@ -24,6 +28,7 @@ ensure_cgroup_v2() {
       || die "cannot hand the cgroup controller $controller to the nodes: run on the host or in a privileged container with its own cgroup namespace"
   done
   mkdir -p "$CGROUP_MOUNT/$1"
+  echo "$((100 * SHARES_OF_A_NODE))" >"$CGROUP_MOUNT/$1/cpu.weight"
 }
 
 ensure_cgroup_v1() {
@@ -34,6 +39,7 @@ ensure_cgroup_v1() {
     mkdir -p "$parent/$1"
     # A new cpuset holds no CPU and no memory, and so could run nothing.
     [ "$controller" != cpuset ] || copy_cpuset "$parent" "$parent/$1"
+    [ "$controller" != cpu ] || echo "$((1024 * SHARES_OF_A_NODE))" >"$parent/$1/cpu.shares"
   done
 }
 
@@ -45,7 +51,7 @@ copy_cpuset() {
 # remove_cgroups PATTERN: removes what matches, children first. A cgroup whose last
 # process has just died stays busy for a moment.
 remove_cgroups() {
-  local pattern=$1 deadline=$((SECONDS + 10)) roots
+  local pattern=$1 deadline=$((SECONDS + 60)) roots
   while roots=$(compgen -G "$CGROUP_MOUNT/$pattern"; compgen -G "$CGROUP_MOUNT/*/$pattern"); [ -n "$roots" ]; do
     ((SECONDS < deadline)) || die "cgroups remain, some process still runs in them: $(xargs <<<"$roots")"
     # shellcheck disable=SC2086 # one word per folder; none holds a space

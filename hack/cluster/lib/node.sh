@@ -19,7 +19,7 @@ start_node_runtime() {
 start_containerd() {
   local number=$1 name=$2
   run_in_machine "$name" containerd containerd --log-level warn --config "$(containerd_config "$number" "$name")"
-  wait_for "containerd on $name" 90 in_machine "$name" ctr version
+  wait_for "containerd on $name" 240 in_machine "$name" ctr version
 }
 
 containerd_config() {

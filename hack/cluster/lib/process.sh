@@ -36,7 +36,7 @@ wait_until_gone() {
 # nothing here loses data when it is killed.
 stop_process() {
   kill -TERM "$1" 2>/dev/null || return 0
-  wait_until_gone 3 "$1" || { kill -KILL "$1" 2>/dev/null || true; wait_until_gone 5 "$1"; }
+  wait_until_gone 3 "$1" || { kill -KILL "$1" 2>/dev/null || true; wait_until_gone 60 "$1"; }
 }
 
 # record_and_exec RECORD COMMAND…: becomes COMMAND after noting itself in RECORD.
@@ -71,7 +71,7 @@ ensure_process() {
 }
 
 wait_for_file() {
-  local deadline=$((SECONDS + 10))
+  local deadline=$((SECONDS + 60))
   until [ -s "$1" ]; do
     ((SECONDS < deadline)) || return 1
     sleep 0.01

@@ -4,6 +4,10 @@
 PASSED=0
 FAILED=0
 
+# Seconds that something may take that normally takes a few: generous, since a small machine
+# may be busy with other tests.
+PATIENCE=180
+
 # check SENTENCE COMMAND…: one line; the output of COMMAND is shown when it fails.
 check() {
   local sentence=$1 began=${EPOCHREALTIME/./} output
@@ -22,10 +26,9 @@ summary() {
   [ "$FAILED" = 0 ]
 }
 
-# within SECONDS COMMAND…: COMMAND succeeds before the time is over.
-within() {
-  local deadline=$((SECONDS + $1)) output
-  shift
+# soon COMMAND…: COMMAND succeeds before PATIENCE is over.
+soon() {
+  local deadline=$((SECONDS + PATIENCE)) output
   until output=$("$@" 2>&1); do
     ((SECONDS < deadline)) || { echo "$output"; return 1; }
     sleep 0.1
@@ -43,7 +46,7 @@ contains() {
 in_client() { kubectl exec client -- /bin/busybox "$@"; }
 
 # wget's own option for a timeout crashes in Debian's static busybox.
-fetch() { in_client timeout 3 /bin/busybox wget -q -O - "http://$1"; }
+fetch() { in_client timeout 10 /bin/busybox wget -q -O - "http://$1"; }
 
 web_pod_field() {
   kubectl get pods --selector=app=web --field-selector="spec.nodeName=$1" --output="jsonpath={.items[0].$2}"
@@ -55,7 +58,9 @@ pod_answers() {
   contains "$(web_pod_field "$node" metadata.name)" fetch "$(web_pod_field "$node" status.podIP):8080/hostname"
 }
 
-web_is_ready_on_every_node() { kubectl rollout status daemonset/web --timeout=60s; }
+becomes_ready() { kubectl wait --for=condition=Ready "$1" --timeout="${PATIENCE}s"; }
+
+web_is_ready_on_every_node() { kubectl rollout status daemonset/web --timeout="${PATIENCE}s"; }
 
 only_loopback_listens() {
   local listeners

@@ -61,7 +61,7 @@ remove_unfinished() {
 
 wait_for_controller() {
   with_progress "$1 is ready" "$LOG_DIR/$1.log" \
-    kubectl --namespace "$SYSTEM_NAMESPACE" rollout status "deployment/$1" --timeout=180s || {
+    kubectl --namespace "$SYSTEM_NAMESPACE" rollout status "deployment/$1" --timeout=300s || {
     kubectl --namespace "$SYSTEM_NAMESPACE" describe pods --selector "app.kubernetes.io/name=$1" | tail -n 20 >&2
     kubectl --namespace "$SYSTEM_NAMESPACE" logs "deployment/$1" --tail=20 >&2 || true
     die "$1 did not become ready; its pods and the end of its log are above"

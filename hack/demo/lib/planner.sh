@@ -16,7 +16,7 @@ install_planner() {
 # The API server takes a moment to notice a new policy. A pod that came before would be
 # scheduled around its trigger.
 wait_for_policy() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 180))
   until kubectl create --dry-run=server --output yaml --filename - <<<"$(probe)" | grep 'name: planner.ciena.io/pod-set'; do
     ((SECONDS < deadline)) || die "pods of sets get no gate: kubectl describe mutatingadmissionpolicy podset-planner"
     sleep 0.2
@@ -49,16 +49,16 @@ unbound_pods() {
 # What is held is shown, and released by hand: the quiet time would do it in two minutes.
 release_set() {
   with_progress "both pods are there" "$LOG_DIR/planner-members.log" \
-    kubectl wait --for=jsonpath='{.status.replicas}' deployment/hello-server deployment/hello-client --timeout=60s
+    kubectl wait --for=jsonpath='{.status.replicas}' deployment/hello-server deployment/hello-client --timeout=180s
   if [ -n "$(unbound_pods)" ]; then
     say "they are held until the trigger says Schedule:"
     pods_of_set | indented
   fi
   kubectl patch scheduletrigger customtrigger --type merge --patch '{"spec": {"state": "Schedule"}}' >&2
   with_progress "both pods are bound to their planned nodes" "$LOG_DIR/planner-scheduled.log" \
-    kubectl wait --for=condition=Scheduled scheduletrigger/customtrigger --timeout=60s || explain_set
+    kubectl wait --for=condition=Scheduled scheduletrigger/customtrigger --timeout=180s || explain_set
   with_progress "both pods run" "$LOG_DIR/planner-running.log" \
-    kubectl wait --for=condition=Available deployment/hello-server deployment/hello-client --timeout=120s || explain_set
+    kubectl wait --for=condition=Available deployment/hello-server deployment/hello-client --timeout=240s || explain_set
 }
 
 explain_set() {
@@ -90,7 +90,7 @@ indented() { sed 's/^/    /' >&2; }
 # Pods that are held would stay held without the planner, so they go first.
 delete_planner_example() {
   kubectl delete --ignore-not-found --filename "${EXAMPLES[0]}" >&2
-  pods_of_set --output name | xargs --no-run-if-empty kubectl wait --for=delete --timeout=60s >&2
+  pods_of_set --output name | xargs --no-run-if-empty kubectl wait --for=delete --timeout=240s >&2
   ! kubectl get customresourcedefinition scheduletriggers.planner.ciena.io >/dev/null 2>&1 \
     || kubectl delete --ignore-not-found --filename "$TRIGGER" >&2
 }

@@ -46,7 +46,7 @@ fetch() {
   pod=fetch-${workload##*/}
   kubectl delete pod "$pod" --ignore-not-found --wait >/dev/null
   fetch_pod "$pod" "$url" | kubectl create --filename - >/dev/null
-  kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$pod" --timeout=60s >/dev/null 2>&1 || {
+  kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$pod" --timeout=240s >/dev/null 2>&1 || {
     kubectl logs "$pod" >&2 || true
     kubectl delete pod "$pod" --wait=false >/dev/null
     die "$url did not answer; what the request said is above"
@@ -83,6 +83,6 @@ delete_examples() {
     kubectl delete "$workload" >&2
     # What it caused goes with it; the database by its provisioner, which must still run then.
     kubectl wait --for=delete resourceclaim.score.dev --selector "score.dev/workload=${workload##*/}" \
-      --timeout=120s >&2 || die "the resources of $workload are not gone after 120 s: kubectl describe resourceclaim.score.dev"
+      --timeout=240s >&2 || die "the resources of $workload are not gone after 240 s: kubectl describe resourceclaim.score.dev"
   done
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Only for a test that fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Between two looks: a test that waits leaves the processor to what it waits for.
 const PAUSE: Duration = Duration::from_millis(1);
