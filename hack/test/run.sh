@@ -58,21 +58,21 @@ group_cluster() {
   after "programs are built" step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   finish "more tools and images"
-  # What comes now mostly waits. Beside it, one after the other: what is left to compile, and
-  # two that make clusters of their own.
-  if [ "$1" = alone ]; then
-    begin "local cluster" hack/cluster/test.sh
-  else
+  # What comes now waits a lot. Beside it: what is left to compile, and then those that make
+  # clusters of their own, one after the other.
+  [ "$1" = alone ] || {
     begin_when_idle "unit tests are built" hack/test/unit.sh --build-only
     begin_after "unit tests are built" "unit tests" hack/test/unit.sh
-    begin_after "unit tests" "local cluster" hack/cluster/test.sh
-  fi
-  begin_after "local cluster" "pod-set planner" hack/test/planner.sh
+  }
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
+  begin "local cluster" hack/cluster/test.sh
+  begin_after "local cluster" "pod-set planner" hack/test/planner.sh
   after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
-  [ "$1" = alone ] || finish "unit tests are built"
-  [ "$1" = alone ] || finish "unit tests"
+  [ "$1" = alone ] || {
+    finish "unit tests are built"
+    finish "unit tests"
+  }
   finish "local cluster"
   finish "pod-set planner"
   step "demo-down" make demo-down

@@ -109,7 +109,7 @@ async fn an_output_that_a_resource_does_not_give_is_named_and_the_last_good_plan
             json!({
                 "apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": {"name": "web"},
                 "spec": {
-                    "containers": {"main": {"image": IMAGE, "variables": {"DB_HOST": host}}},
+                    "containers": {"main": {"image": IMAGE, "variables": {"DATABASE_AT": host}}},
                     "resources": {"db": {"type": "postgres"}},
                 },
             })
@@ -118,7 +118,7 @@ async fn an_output_that_a_resource_does_not_give_is_named_and_the_last_good_plan
         context.apply(&spec("${resources.db.address}")).await?;
         let words = [
             "One or more required outputs are not resolved.",
-            "spec.containers.main.variables.DB_HOST",
+            "spec.containers.main.variables.DATABASE_AT",
             "address",
         ];
         context.wait_condition("web", ConditionType::ClaimsReady, "True", Reason::Succeeded).await?;
