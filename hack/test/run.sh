@@ -67,12 +67,13 @@ group_cluster() {
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
   begin "local cluster" hack/cluster/test.sh
   begin_after "local cluster" "pod-set planner" hack/test/planner.sh
-  after "demo" step "charts, judged by the API server" hack/test/charts-on-cluster.sh
+  begin "charts, judged by the API server" hack/test/charts-on-cluster.sh
   after "demo" step "end to end, alone" hack/test/e2e.sh --only alone
   [ "$1" = alone ] || {
     finish "unit tests are built"
     finish "unit tests"
   }
+  finish "charts, judged by the API server"
   finish "local cluster"
   finish "pod-set planner"
   step "demo-down" make demo-down

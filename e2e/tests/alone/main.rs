@@ -4,5 +4,4 @@ mod chaos;
 mod platform;
 mod quiet;
 mod secrets;
-mod server_load;
 mod walkthrough;

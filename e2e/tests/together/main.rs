@@ -4,6 +4,7 @@
 mod admission;
 mod bad_input;
 mod charts;
+mod database_load;
 mod external;
 mod failures;
 mod fields;
