@@ -45,7 +45,7 @@ with_progress() {
   child=$!
   # A background job of a script ignores Ctrl-C: pass it on by hand.
   trap 'kill '"$child"' 2>/dev/null; exit 130' INT TERM
-  report_while_running "$child" "$label" "$began"
+  report_while "$label" "$began" is_running "$child"
   wait "$child" || status=$?
   trap - INT TERM
   if [ "$status" != 0 ]; then
@@ -56,9 +56,13 @@ with_progress() {
   say "$label: $((SECONDS - began)) s"
 }
 
-report_while_running() {
-  local child=$1 label=$2 began=$3 next=$((SECONDS + PROGRESS_INTERVAL))
-  while kill -0 "$child" 2>/dev/null; do
+is_running() { kill -0 "$1" 2>/dev/null; }
+
+# report_while LABEL BEGAN COMMAND…: until COMMAND fails, with a sign of life now and then.
+report_while() {
+  local label=$1 began=$2 next=$((SECONDS + PROGRESS_INTERVAL))
+  shift 2
+  while "$@"; do
     sleep 0.2
     if ((SECONDS >= next)); then
       say "$label: still running after $((SECONDS - began)) s"

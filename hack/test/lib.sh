@@ -51,9 +51,17 @@ begin() {
   local name=$1 log
   log=$(log_of "$1")
   shift
-  # A session of its own, so that stop_background reaches all that COMMAND has started.
-  setsid "$@" >"$log" 2>&1 </dev/null &
+  rm -f "$log.status"
+  # A session of its own, so that stop_background reaches all that COMMAND has started. How it
+  # ended stands in a file: by the time somebody asks, its number may be another process's.
+  # shellcheck disable=SC2016 # the inner shell expands them
+  setsid bash -c '"${@:2}"; echo "$?" >"$1.partial"; mv "$1.partial" "$1"' bash "$log.status" "$@" \
+    >"$log" 2>&1 </dev/null &
   BACKGROUND[$name]=$!
+}
+
+in_background() {
+  [ ! -e "$(log_of "$1").status" ] && is_running "${BACKGROUND[$1]}"
 }
 
 # begin_when_idle NAME COMMAND…: the same, for what shall run only while the steps leave a
@@ -68,19 +76,19 @@ begin_when_idle() {
 
 # begin_after EARLIER NAME COMMAND…: the same, once what was begun as EARLIER has ended.
 begin_after() {
-  local earlier=${BACKGROUND[$1]} name=$2
+  local earlier name=$2
+  earlier=$(log_of "$1")
   shift 2
   # shellcheck disable=SC2016 # the inner shell expands them
-  begin "$name" bash -c 'tail --pid="$0" --follow=descriptor /dev/null; exec "$@"' "$earlier" "$@"
+  begin "$name" bash -c 'until [ -e "$0" ]; do sleep 1; done; exec "$@"' "$earlier.status" "$@"
 }
 
 finish() {
-  local name=$1 log status=0 began=$SECONDS
+  local name=$1 log began=$SECONDS
   log=$(log_of "$1")
-  report_while_running "${BACKGROUND[$name]}" "$name" "$began"
-  wait "${BACKGROUND[$name]}" || status=$?
+  report_while "$name" "$began" in_background "$name"
   unset "BACKGROUND[$name]"
-  if [ "$status" = 0 ]; then
+  if [ "$(cat "$log.status" 2>/dev/null)" = 0 ]; then
     say "$name: $((SECONDS - began)) s more after the steps above"
     pass "$name"
   else
@@ -92,9 +100,9 @@ finish() {
 
 # Ends what `begin` started and nobody waited for.
 stop_background() {
-  local pid
-  for pid in "${BACKGROUND[@]}"; do
-    kill -- "-$pid" 2>/dev/null || true
+  local name
+  for name in "${!BACKGROUND[@]}"; do
+    ! in_background "$name" || kill -- "-${BACKGROUND[$name]}" 2>/dev/null || true
   done
 }
 
