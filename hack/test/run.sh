@@ -58,13 +58,11 @@ group_cluster() {
   after "programs are built" step "demo" make demo
   after "demo" step "demo again, on what stands" make demo
   finish "more tools and images"
-  # What comes now waits a lot. Beside it: what is left to compile, and then those that make
-  # clusters of their own, one after the other.
-  [ "$1" = alone ] || {
-    begin_when_idle "unit tests are built" hack/test/unit.sh --build-only
-    begin_after "unit tests are built" "unit tests" hack/test/unit.sh
-  }
+  # The first of these keeps a small machine busy. The last mostly waits, so that the others
+  # run beside it.
+  [ "$1" = alone ] || begin_when_idle "unit tests are built" hack/test/unit.sh --build-only
   after "demo" step "end to end, together" hack/test/e2e.sh --only together
+  [ "$1" = alone ] || begin_after "unit tests are built" "unit tests" hack/test/unit.sh
   begin "local cluster" hack/cluster/test.sh
   begin_after "local cluster" "pod-set planner" hack/test/planner.sh
   begin "charts, judged by the API server" hack/test/charts-on-cluster.sh

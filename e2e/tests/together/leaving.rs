@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use api_types::{ConditionType, Reason, Workload};
 use e2e::busybox::workload;
+use e2e::namespace::says;
 use e2e::platform::offered;
-use e2e::wait::{PATIENCE, eventually};
+use e2e::wait::{PATIENCE, eventually, until_there};
 use e2e::{Context, Result, with_namespace};
 
 /// For six databases that start at once on a small machine.
@@ -97,10 +98,13 @@ async fn break_all(context: &Context) -> Result {
         context.kubectl(&["exec", &server, "--", "sh", "-c", BREAK]).await?;
     }
     for (policy, cause) in cases() {
-        let words = ["db"];
-        context
-            .told(&name(policy, cause), ConditionType::ClaimsReady, Reason::BindingPending, &words)
-            .await?;
+        // Before long a server that never comes up is taken to be broken.
+        let is_down = |workload: &Workload| {
+            [Reason::BindingPending, Reason::BindingFailed]
+                .into_iter()
+                .any(|reason| says(workload, ConditionType::ClaimsReady, "False", reason))
+        };
+        until_there(&context.api(), &name(policy, cause), "without a database", PATIENCE, is_down).await?;
     }
     Ok(())
 }
