@@ -4,4 +4,5 @@ mod chaos;
 mod platform;
 mod quiet;
 mod secrets;
+mod server_load;
 mod walkthrough;

@@ -4,7 +4,6 @@
 mod admission;
 mod bad_input;
 mod charts;
-mod database_load;
 mod external;
 mod failures;
 mod fields;

@@ -9,7 +9,7 @@ use api_types::ResourceClaim;
 use e2e::killer::{Killer, Pace};
 use e2e::server::{self, DATABASES, ROLES, gone, sql, with_server};
 use e2e::wait::{PATIENCE, eventually, until_there};
-use e2e::{Context, Result, kubectl, node, seed, with_namespace};
+use e2e::{Context, Result, alone, kubectl, node, seed};
 use futures::future::{Either, select};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -28,7 +28,7 @@ const LONG: Duration = Duration::from_secs(1200);
 #[tokio::test]
 async fn two_hundred_databases_outlive_kills_restarts_and_a_server_that_is_slow() -> Result {
     let seed = seed::seed()?;
-    with_namespace("load", async |context: Context| {
+    alone("load", async |context: Context| {
         with_server(&context, "Delete", async |context| {
             let load = Load { context, written: RefCell::default(), most: Cell::new(0) };
             load.claim().await?;
