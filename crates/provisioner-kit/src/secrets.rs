@@ -30,6 +30,15 @@ pub struct AllowedSecrets {
     pub names: BTreeSet<String>,
 }
 
+impl AllowedSecrets {
+    /// Those of `names` in the namespace that was `given`, or in the process's `own` if none was. Charts set empty variables
+    /// for what is not wanted, so an empty one is none.
+    pub fn new(given: Option<&str>, own: &str, names: &[String]) -> Self {
+        let namespace = given.filter(|namespace| !namespace.is_empty()).unwrap_or(own);
+        Self { namespace: namespace.to_owned(), names: names.iter().cloned().collect() }
+    }
+}
+
 /// What became of a read of the platform's.
 #[derive(Clone, Debug)]
 pub enum Given {

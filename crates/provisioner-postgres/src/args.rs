@@ -73,11 +73,7 @@ impl Args {
 
     /// The Secrets with what servers need, in the process's `own` namespace unless another was given.
     pub fn server_secrets(&self, own: &str) -> AllowedSecrets {
-        let namespace = self.servers_namespace.as_deref().filter(|namespace| !namespace.is_empty());
-        AllowedSecrets {
-            namespace: namespace.unwrap_or(own).to_owned(),
-            names: self.allowed_server_secrets.iter().cloned().collect(),
-        }
+        AllowedSecrets::new(self.servers_namespace.as_deref(), own, &self.allowed_server_secrets)
     }
 
     /// How long things may take on a server.

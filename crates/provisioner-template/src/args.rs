@@ -111,11 +111,7 @@ impl Args {
     }
 
     fn allowed(&self, names: &[String], own: &str) -> AllowedSecrets {
-        let namespace = self.secrets_namespace.as_deref().filter(|namespace| !namespace.is_empty());
-        AllowedSecrets {
-            namespace: namespace.unwrap_or(own).to_owned(),
-            names: names.iter().cloned().collect(),
-        }
+        AllowedSecrets::new(self.secrets_namespace.as_deref(), own, names)
     }
 }
 
