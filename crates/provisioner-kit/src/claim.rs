@@ -24,6 +24,8 @@ pub struct Claim {
     pub type_: String,
     /// The class of the resource.
     pub class: String,
+    /// The id by which Workloads share the resource; without one it is its Workload's own.
+    pub id: Option<String>,
     /// What becomes of the resource when the claim is deleted.
     pub policy: DeprovisionPolicy,
     /// The reference by which the API server collects what the claim owns.
@@ -48,6 +50,7 @@ impl TryFrom<&ResourceClaim> for Claim {
             key: claim.spec.key.clone(),
             type_: claim.spec.type_.clone(),
             class: claim.spec.class.clone(),
+            id: claim.spec.id.clone(),
             policy: claim.spec.deprovision_policy,
             owner,
         })

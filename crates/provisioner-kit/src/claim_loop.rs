@@ -12,7 +12,10 @@ use kube::{
     runtime::{Controller, controller::Action, watcher},
 };
 
-use crate::{Finalizer, Leftovers, Pass, Retries, Retry, UpdateStatusError, newest, status, update_status};
+use crate::{
+    Finalizer, Leftovers, Pass, Retries, Retry, UpdateStatusError, newest, status, turns::Turns,
+    update_status,
+};
 
 /// What a provisioner does for a claim. It tells nobody: that is for [`ClaimLoop`].
 #[async_trait]
@@ -54,13 +57,15 @@ pub struct ClaimLoop<P> {
     claims: Cache<ResourceClaim>,
     applier: Applier,
     retries: Retries,
+    turns: Turns,
 }
 
 impl<P: Provide> ClaimLoop<P> {
     /// Of `claims`, which are answered in the name of the controller `name`.
     pub fn new(name: &'static str, client: Client, claims: Cache<ResourceClaim>, provisioner: P) -> Self {
         let applier = Applier::new(client, name);
-        Self { name, provisioner, claims, applier, retries: Retries::default() }
+        let (retries, turns) = (Retries::default(), Turns::default());
+        Self { name, provisioner, claims, applier, retries, turns }
     }
 
     /// What does the work.
@@ -83,10 +88,13 @@ impl<P: Provide> ClaimLoop<P> {
         Ok(retry)
     }
 
-    /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again.
+    /// Looks after the claim, as it is by now, if it is being deleted or if it is not, and says when to come again. Nobody
+    /// else looks after it meanwhile: what one pass makes must not be let go by another.
     async fn look(&self, claim: &ResourceClaim, leaves: bool) -> Result<Action, ClaimLoopError<P::Error>> {
         self.claims.ready().await?;
         self.provisioner.ready().await?;
+        let Some(_turn) = self.turns.take(claim) else { return Ok(self.retries.action(claim, Retry::Busy)) };
+        // Read within the turn: the one before may have let it go.
         let is_due = |claim: &ResourceClaim| claim.metadata.deletion_timestamp.is_some() == leaves;
         let newest = newest(&self.claims, claim).filter(|newest| is_due(newest));
         let Some(newest) = newest else { return Ok(Action::await_change()) };
@@ -150,3 +158,7 @@ impl<P: Provide> Context for Living<P> {
         self.0.look(claim, false).await.map(Some)
     }
 }
+
+#[cfg(test)]
+#[path = "claim_loop_tests.rs"]
+mod tests;

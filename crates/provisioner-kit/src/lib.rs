@@ -15,6 +15,7 @@ mod pass;
 mod retries;
 mod secrets;
 mod sightings;
+mod turns;
 mod update_status;
 
 pub use answer::{Answer, Outputs, Retry};

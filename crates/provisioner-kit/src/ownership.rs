@@ -3,7 +3,7 @@
 use api_types::{DeprovisionPolicy, metadata};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::claim::Claim;
+use crate::{claim::Claim, marks::Marks};
 
 /// The claim, by name, that an object was made for.
 pub const ANNOTATION_CLAIM: &str = "score.dev/claim";
@@ -36,11 +36,11 @@ pub enum Standing {
     Absent,
     /// It is this claim's.
     Ours,
-    /// An earlier claim of the same name retained it, so it is this claim's to have.
+    /// An earlier claim of the same name and resource retained it, so it is this claim's to have.
     Adoptable,
     /// It is on its way out: wait.
     Leaving,
-    /// An earlier claim of the same name left it behind for good: whoever wants it must say so.
+    /// An earlier claim of the same name and resource left it behind for good: whoever wants it must say so.
     Orphaned,
     /// It is somebody else's; by whom, in words for users.
     Foreign(String),
@@ -61,10 +61,32 @@ pub fn standing(meta: Option<&ObjectMeta>, claim: &Claim, manager: &str) -> Stan
         return Standing::Ours;
     }
     match annotation(meta, ANNOTATION_POLICY) {
-        Some("Retain") => Standing::Adoptable,
         Some("Delete") => Standing::Leaving,
+        _ if !is_same_resource(meta, claim, manager) => Standing::Foreign(left_in_words(meta)),
+        Some("Retain") => Standing::Adoptable,
         _ => Standing::Orphaned,
     }
+}
+
+/// Whether the object with `meta`, which an earlier claim of the name has left, is a part of what `claim` is for. The name
+/// does not tell: key `web-db` of the workload `shop` and key `db` of `shop-web` give one, and so do another type or class
+/// under the same key. An id stands in the name, and is the same for every workload.
+fn is_same_resource(meta: &ObjectMeta, claim: &Claim, manager: &str) -> bool {
+    let marks = Marks::of(claim, manager);
+    let own = claim.id.is_none().then_some(metadata::LABEL_WORKLOAD);
+    let mut keys = [LABEL_TYPE, LABEL_CLASS].into_iter().chain(own);
+    keys.all(|key| label(meta, key) == marks.labels.get(key).map(String::as_str))
+}
+
+fn left_in_words(meta: &ObjectMeta) -> String {
+    let of = |key| label(meta, key).unwrap_or("unknown");
+    format!(
+        "what a resource of type `{}` and class `{}` of the workload `{}` has left, which only the same resource takes up \
+         again",
+        of(LABEL_TYPE),
+        of(LABEL_CLASS),
+        of(metadata::LABEL_WORKLOAD)
+    )
 }
 
 fn owner_in_words(meta: &ObjectMeta, manager: &str) -> String {
@@ -119,9 +141,13 @@ mod tests {
     }
 
     fn claim(name: &str, uid: &str) -> Claim {
+        claim_for(name, uid, "workloadRef: {name: app, uid: w}, key: db, type: t, class: c")
+    }
+
+    fn claim_for(name: &str, uid: &str, resource: &str) -> Claim {
         let claim = format!(
-            "{{metadata: {{namespace: team, name: {name}, uid: {uid}}}, spec: {{workloadRef: {{name: app, uid: w}}, \
-             key: db, type: t, class: c, provisioner: p, deprovisionPolicy: Delete}}}}"
+            "{{metadata: {{namespace: team, name: {name}, uid: {uid}}}, spec: {{{resource}, provisioner: p, \
+             deprovisionPolicy: Delete}}}}"
         );
         let claim: api_types::ResourceClaim = serde_yaml_ng::from_str(&claim).unwrap();
         Claim::try_from(&claim).unwrap()
@@ -133,7 +159,7 @@ mod tests {
 
     fn made_for(claim: &str, uid: &str, policy: &str) -> ObjectMeta {
         meta(&format!(
-            "labels: {{app.kubernetes.io/managed-by: {NAME}}}\n\
+            "labels: {{app.kubernetes.io/managed-by: {NAME}, score.dev/workload: app, score.dev/type: t, score.dev/class: c}}\n\
              annotations: {{score.dev/claim: {claim}, score.dev/claim-uid: {uid}, score.dev/deprovision-policy: {policy}}}"
         ))
     }
@@ -152,6 +178,54 @@ mod tests {
         assert_eq!(of("Delete"), Standing::Leaving);
         assert_eq!(of("Orphan"), Standing::Orphaned);
         assert_eq!(of("Something"), Standing::Orphaned);
+    }
+
+    #[test]
+    fn what_another_resource_of_the_same_name_left_is_foreign_and_says_of_what_it_is() {
+        let of = |resource: &str, policy: &str| {
+            standing(
+                Some(&made_for("shop-web-db", "old", policy)),
+                &claim_for("shop-web-db", "new", resource),
+                NAME,
+            )
+        };
+        for resource in [
+            "workloadRef: {name: shop-web, uid: w}, key: db, type: t, class: c",
+            "workloadRef: {name: app, uid: w}, key: web-db, type: other, class: c",
+            "workloadRef: {name: app, uid: w}, key: web-db, type: t, class: other",
+            "workloadRef: {name: app, uid: w}, key: web-db, id: x, type: t, class: other",
+        ] {
+            for policy in ["Retain", "Orphan"] {
+                let Standing::Foreign(words) = of(resource, policy) else { panic!("{resource}, {policy}") };
+                assert!(words.contains("type `t` and class `c` of the workload `app`"), "{words}");
+            }
+            assert_eq!(of(resource, "Delete"), Standing::Leaving, "it is waited for until it is gone");
+        }
+        let shared = "workloadRef: {name: second, uid: w}, key: db, id: x, type: t, class: c";
+        assert_eq!(of(shared, "Retain"), Standing::Adoptable, "it was no workload's own");
+    }
+
+    #[test]
+    fn what_a_claim_has_is_its_own_whatever_becomes_of_its_class() {
+        let changed =
+            claim_for("app-db", "u1", "workloadRef: {name: app, uid: w}, key: db, type: t, class: other");
+        assert_eq!(standing(Some(&made_for("app-db", "u1", "Retain")), &changed, NAME), Standing::Ours);
+    }
+
+    #[test]
+    fn what_carries_every_mark_of_a_claim_is_adopted_by_its_successor() {
+        for resource in [
+            "workloadRef: {name: app, uid: w}, key: db, type: t, class: c",
+            "workloadRef: {name: app, uid: w}, key: db, id: x, type: t, class: c",
+            "workloadRef: {name: app, uid: w}, key: db, type: t, class: -no-label",
+        ] {
+            let mut left = Marks::of(&claim_for("app-db", "u1", resource), NAME).metadata("team", "db");
+            left.annotations
+                .get_or_insert_default()
+                .insert(ANNOTATION_POLICY.to_owned(), "Retain".to_owned());
+            let later = claim_for("app-db", "u2", resource);
+            assert_eq!(standing(Some(&left), &later, NAME), Standing::Adoptable, "{resource}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Classes of kind `server`: a database and roles on a PostgreSQL server that the platform gives.
 //!
-//! A pass reads the claim's Secret and the platform's credentials, [`judge`]s them, writes down in the Secret what it is
-//! going to make ([`record`]), looks at the server ([`observe`]), [`decide`]s what is missing, makes it and logs in
-//! ([`provide`]), and answers ([`conclude`]). Whose a database is stands on the server itself ([`names`]), so that nothing
+//! A pass reads the claim's Secret and the platform's credentials, [`judge`]s them and whether the server is the right one
+//! ([`origin`]), writes down in the Secret what it is going to make ([`record`]), looks at the server ([`observe`]),
+//! [`decide`]s what is missing, makes it and logs in ([`provide`]), and answers ([`conclude`]). Whose a database is stands on the server itself ([`names`]), so that nothing
 //! foreign is ever touched and a deletion needs nothing but the claim ([`deprovision`]).
 
 mod access;
@@ -18,6 +18,7 @@ mod keep;
 mod leave;
 mod names;
 mod observe;
+mod origin;
 mod provide;
 mod record;
 mod rotation;
@@ -118,6 +119,7 @@ impl OnServer {
         judge::free(&claim, &names, secret.as_ref())?;
         let server = self.server(&settings).await?;
         let case = Case { object, claim, names, settings, server };
+        origin::check(&case, secret.as_ref()).await?;
         let (mut secret, mut record) = self.keep(&case, secret).await?;
         let asked = object.annotations().get(rotation::ANNOTATION_ROTATE).map(String::as_str);
         if record.provisioned && rotation::is_due(&record, asked, &case.settings.rotation, Timestamp::now()) {

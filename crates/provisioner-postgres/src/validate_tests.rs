@@ -34,7 +34,8 @@ where
 {
     let yaml = format!(
         "metadata:\n  name: {name}\n  namespace: team\n  uid: {name}-uid\n  resourceVersion: '5'\n  \
-           labels: {{app.kubernetes.io/managed-by: score-provisioner-postgres}}\n  \
+           labels: {{app.kubernetes.io/managed-by: score-provisioner-postgres, score.dev/workload: shop, \
+           score.dev/type: postgres, score.dev/class: default}}\n  \
            annotations: {{score.dev/claim: shop-store, score.dev/claim-uid: {uid}, score.dev/deprovision-policy: {policy}}}\n\
          {rest}"
     );

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_one_claim_is_not_held_against_the_server() {
         let breaker = Breaker::default();
-        for failure in [Failure::Busy, Failure::Outdated, Failure::Denied("no".to_owned())] {
+        let denied = Failure::Denied("no".to_owned());
+        for failure in [Failure::Busy, Failure::Outdated, Failure::LATE, Failure::Delayed("in use"), denied] {
             breaker.note::<()>(Err(failure)).unwrap_err();
             assert_eq!(breaker.check(), Ok(()));
         }

@@ -33,6 +33,11 @@ pub fn words(failure: &Failure, settings: &ServerSettings) -> Answer {
              the class, or what the provisioner may do there"
         ))
         .retry(Retry::Rarely),
+        Failure::Depended(what) => Answer::failed(format!(
+            "{server} keeps a role of this database, since other things depend on it ({what}): ask your platform team to \
+             hand them over to another role, upon which this goes on by itself"
+        ))
+        .retry(Retry::Rarely),
         Failure::Refused => Answer::binding(format!(
             "{server} does not accept the platform's credentials in `{}`: ask your platform team to correct them",
             settings.server.admin_secret
@@ -46,7 +51,7 @@ pub fn words(failure: &Failure, settings: &ServerSettings) -> Answer {
 }
 
 fn server(settings: &ServerSettings) -> String {
-    format!("the database server `{}:{}`", settings.server.host, settings.server.port)
+    format!("the database server `{}`", settings.server.place())
 }
 
 /// The answer if something is in the way on the server.
@@ -62,11 +67,21 @@ pub fn hindered(obstacle: &Obstacle, case: &Case<'_>) -> Answer {
              team to remove or rename it, or rename resources.{key}"
         ),
         Obstacle::Gone(name) => format!(
-            "the database `{name}` is no longer on the server `{}:{}`, and an empty one in its place would hide that: \
+            "the database `{name}` is no longer on the server `{}`, and an empty one in its place would hide that: \
              ask your platform team to restore it, or to release it so that an empty one is made",
-            case.settings.server.host, case.settings.server.port
+            case.settings.server.place()
         ),
     })
+    .retry(Retry::Rarely)
+}
+
+/// The answer if the class names another server than `origin`, and the database is not there.
+pub fn elsewhere(origin: &str, settings: &ServerSettings) -> Answer {
+    Answer::failed(format!(
+        "the database was made on the server `{origin}`, and is not on `{}`, which the platform's class names now: ask your \
+         platform team to point the class back, or to move the database there with its roles",
+        settings.server.place()
+    ))
     .retry(Retry::Rarely)
 }
 
@@ -121,8 +136,10 @@ mod tests {
         let settings = settings(&serde_yaml_ng::from_str(parameters).unwrap()).unwrap();
         for failure in [
             Failure::SLOW,
+            Failure::LATE,
             Failure::Full,
             Failure::Refused,
+            Failure::Depended("owner of database copy".to_owned()),
             Failure::Untrusted("it is somebody else".to_owned()),
             Failure::Denied("permission denied".to_owned()),
         ] {
@@ -133,6 +150,9 @@ mod tests {
                 assert_ne!(answer.retry, Retry::Never, "no watch tells of a server");
             }
         }
+        let elsewhere = elsewhere("old.example.com:5432", &settings).message;
+        assert_is_for_users(&elsewhere);
+        assert!(elsewhere.contains("`old.example.com:5432`") && elsewhere.contains("`db.example.com:5432`"));
         assert_is_for_users(&unusable(&settings, &Unusable::Authority).message);
         assert_is_for_users(&refused("exceeded quota", &settings).message);
     }

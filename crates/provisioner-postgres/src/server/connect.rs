@@ -122,16 +122,46 @@ impl Server {
     /// If there is no connection, or whatever the work comes to.
     pub async fn work<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
         self.breaker.check()?;
-        let _permit = permit(&self.doors.pool).await?;
+        let permit = permit(&self.doors.pool).await?;
         let connected = self.pool.get().await.map_err(Failure::from);
         let object = self.breaker.note(connected)?;
         let result = tokio::time::timeout(self.limits.work, work(&object)).await;
-        let result = result.unwrap_or(Err(Failure::SLOW));
+        let Ok(result) = result else {
+            self.end(object, permit);
+            return Err(Failure::LATE);
+        };
         if result.is_err() {
-            // Whatever is still under way on it ends with the connection.
+            // Nobody knows what state it is in.
             drop(Object::take(object));
         }
         self.breaker.note(result)
+    }
+
+    /// Ends what is still under way on `object`: PostgreSQL does not notice by itself that nobody waits any more. Only then
+    /// there may be another connection in its place.
+    fn end(&self, object: Object, permit: OwnedSemaphorePermit) {
+        let (tls, limits) = (self.tls.clone(), self.limits);
+        tokio::spawn(async move {
+            let token = object.cancel_token();
+            let ended = async {
+                let cancelled = match tls {
+                    Some(tls) => token.cancel_query(tls).await,
+                    None => token.cancel_query(NoTls).await,
+                };
+                if let Err(error) = cancelled {
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "a statement could not be ended"
+                    );
+                }
+                // It is answered after whatever came before.
+                object.simple_query("").await
+            };
+            // A statement that goes on nonetheless has a time limit of its own.
+            let _ = tokio::time::timeout(limits.work, ended).await;
+            drop(Object::take(object));
+            drop(permit);
+        });
     }
 
     /// Connects to `database` with the provisioner's own credentials.
@@ -240,3 +270,7 @@ fn pool(
     let timeouts = Timeouts { wait: Some(WAIT), create: Some(limits.connect), recycle: Some(limits.connect) };
     Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1).build()
 }
+
+#[cfg(test)]
+#[path = "connect_tests.rs"]
+mod tests;

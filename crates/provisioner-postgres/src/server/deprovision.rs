@@ -10,15 +10,17 @@ use super::{
     statements,
 };
 
-const OWNED: &str = "
-SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE r.rolname = ANY ($1) ORDER BY 1";
+/// A claim's database has the name of its owner. What else belongs to that was renamed or restored by somebody, who wants it.
+const OWN: &str = "
+SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+WHERE r.rolname = ANY ($1) AND d.datname = r.rolname ORDER BY 1";
 
 /// Drops the databases and roles of the claim with `mark`. Whose they are stands on the server, so nothing else need be
 /// left of the claim; `base` is what its Secret names, if that is still there, for a claim that adopted it and went before
 /// it could put its own mark on it.
 ///
 /// # Errors
-/// If the server does not do it. What is gone already is no error.
+/// If the server does not do it, as while other databases belong to the claim's roles. What is gone already is no error.
 pub async fn drop_all(server: &Server, mark: &Mark, base: Option<&Base>) -> Result<(), Failure> {
     server.work(async |client| run(client, mark, base).await).await
 }
@@ -34,7 +36,7 @@ async fn run(client: &Client, mark: &Mark, base: Option<&Base>) -> Result<(), Fa
         // Nobody comes back in between the end of the clients and that of their database.
         client.batch_execute(&statements::lock(role)).await?;
     }
-    for row in client.query(OWNED, &[&roles]).await? {
+    for row in client.query(OWN, &[&roles]).await? {
         let database: String = row.try_get(0)?;
         tracing::info!(database, "dropping the database of a claim that was deleted");
         client.batch_execute(&statements::drop_database(&database)).await?;
@@ -59,6 +61,18 @@ async fn roles(client: &Client, mark: &Mark, base: Option<&Base>) -> Result<Vec<
     roles.sort();
     roles.dedup();
     Ok(roles)
+}
+
+/// Whether the database of the claim with `mark` is on `server`; `base` as for [`drop_all`].
+///
+/// # Errors
+/// If the server does not answer as it should.
+pub async fn is_there(server: &Server, mark: &Mark, base: Option<&Base>) -> Result<bool, Failure> {
+    let found = server.work(async |client| {
+        let roles = roles(client, mark, base).await?;
+        Ok(client.query(OWN, &[&roles]).await?)
+    });
+    Ok(!found.await?.is_empty())
 }
 
 /// The database of the claim with `mark`, and a number for its next login, if it is there although the claim's Secret

@@ -17,6 +17,9 @@ pub enum Failure {
     /// The server cannot be used now.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// What was asked of the server for one claim did not come about now; others' may.
+    #[error("{0}")]
+    Delayed(&'static str),
     /// The server is not the one that it should be.
     #[error("{0}")]
     Untrusted(String),
@@ -26,10 +29,17 @@ pub enum Failure {
     /// The server does not accept a login.
     #[error("the login is refused")]
     Refused,
+    /// A role cannot go, since other things depend on it; in the server's own words.
+    #[error("other things depend on a role: {0}")]
+    Depended(String),
     /// The server does not do what was asked of it; in its own words.
     #[error("{0}")]
     Denied(String),
 }
+
+/// How many of the things that depend on a role are shown.
+const SHOWN: usize = 5;
+const IN_TIME: &str = "it does not answer in time";
 
 impl Failure {
     /// Whether it says something of the server as a whole, so that nobody else need try for a while.
@@ -37,8 +47,10 @@ impl Failure {
         matches!(self, Self::Unavailable(_) | Self::Untrusted(_) | Self::Refused)
     }
 
-    /// An answer did not come in time.
-    pub const SLOW: Self = Self::Unavailable("it does not answer in time");
+    /// No connection came about in time, or a login.
+    pub const SLOW: Self = Self::Unavailable(IN_TIME);
+    /// What was done for one claim was not done in time. Whether that is the server's fault, the next connection tells.
+    pub const LATE: Self = Self::Delayed(IN_TIME);
 }
 
 impl From<PoolError> for Failure {
@@ -67,25 +79,30 @@ impl From<tokio_postgres::Error> for Failure {
             {
                 Self::Full
             }
-            Some(answer) => of_answer(answer.code(), answer.message()),
+            Some(answer) => of_answer(answer.code(), answer.message(), answer.detail()),
             None => of_connection(&error),
         }
     }
 }
 
-fn of_answer(code: &SqlState, message: &str) -> Failure {
+fn of_answer(code: &SqlState, message: &str, detail: Option<&str>) -> Failure {
     match code.code() {
         "28P01" | "28000" => Failure::Refused,
         "53300" => Failure::Unavailable("it has no connections left"),
         "57P01" | "57P02" | "57P03" => Failure::Unavailable("it is starting or stopping"),
-        "57014" | "55P03" => Failure::SLOW,
-        "55006" => Failure::Unavailable("a database that has to be at rest for this is in use"),
+        // Of one statement: it waited too long, for a lock of somebody's or for its own work.
+        "57014" | "55P03" => Failure::LATE,
+        "55006" => Failure::Delayed("a database that has to be at rest for this is in use"),
         "53100" => Failure::Unavailable("its disk is full"),
         "25006" => Failure::Unavailable("it takes no writes"),
         // Somebody else made the same, or changed it at the same time.
         "42710" | "42P04" | "23505" | "40001" | "40P01" | "XX000" => Failure::Outdated,
         code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => {
             Failure::Unavailable("it cannot work now")
+        }
+        // What depends on it is listed in the details, a line each.
+        "2BP01" => {
+            Failure::Depended(detail.unwrap_or(message).lines().take(SHOWN).collect::<Vec<_>>().join(", "))
         }
         _ => Failure::Denied(message.lines().next().unwrap_or_default().to_owned()),
     }
@@ -110,5 +127,31 @@ fn of_connection(error: &tokio_postgres::Error) -> Failure {
         None if error.is_closed() => Failure::Unavailable("it closed the connection"),
         None if error.to_string().starts_with("timeout") => Failure::SLOW,
         None => Failure::Unavailable("it does not answer as PostgreSQL does"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_statement_came_to_says_nothing_of_the_server() {
+        for (code, expected) in [("57014", Failure::LATE), ("55P03", Failure::LATE)] {
+            assert_eq!(of_answer(&SqlState::from_code(code), "canceling statement", None), expected);
+        }
+        for code in ["57014", "55P03", "55006", "2BP01", "42501"] {
+            assert!(!of_answer(&SqlState::from_code(code), "no", None).is_of_server(), "{code}");
+        }
+        for code in ["57P01", "53300", "53100", "25006", "08006", "28P01"] {
+            assert!(of_answer(&SqlState::from_code(code), "no", None).is_of_server(), "{code}");
+        }
+        assert_eq!(Failure::LATE.to_string(), Failure::SLOW.to_string());
+    }
+
+    #[test]
+    fn what_depends_on_a_role_is_told() {
+        let detail = "owner of database copy\n".repeat(SHOWN + 1);
+        let failure = of_answer(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST, "no", Some(&detail));
+        assert_eq!(failure.to_string().matches("owner of database copy").count(), SHOWN, "{failure}");
     }
 }

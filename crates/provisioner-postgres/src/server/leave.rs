@@ -6,7 +6,13 @@ use kube::ResourceExt as _;
 use provisioner_kit::{ANNOTATION_CLAIM_UID, Answer, Claim, Marks, Parting, Retry, Written, guarded};
 
 use super::{
-    FINALIZER, OnServer, Stop, conclude, deprovision, failure::Failure, judge, names::Mark, record::Record,
+    FINALIZER, OnServer, Stop, conclude, deprovision,
+    failure::Failure,
+    judge,
+    names::Mark,
+    origin::{self, Whereabouts},
+    record::Record,
+    settings::ServerSettings,
 };
 use crate::{NAME, names::Names};
 
@@ -24,7 +30,12 @@ impl OnServer {
             (Parting::Abandon, _) => {
                 tracing::warn!("what a deleted claim has on a server is left there, as its annotation says");
             }
-            (Parting::Remove, secret) => self.drop_all(object, &claim, secret).await?,
+            (Parting::Remove, secret) => {
+                let dropped = self.drop_all(object, &claim, secret).await;
+                // What was handed out tells where it is once the credentials are gone.
+                let told = |answer: Answer| Answer { outputs: origin::handed_out(object), ..answer };
+                dropped.map_err(|stop| stop.map(told))?;
+            }
             // The credentials stay with the database.
             (Parting::Keep, Some(secret)) => self.release(secret, &claim).await?,
             (Parting::Keep, None) => {}
@@ -44,13 +55,23 @@ impl OnServer {
             Err(Stop::Answer(answer)) => return Err(conclude::stays(*answer).into()),
             result => result?,
         };
-        let base = secret.as_ref().and_then(Record::read).map(|record| record.base);
-        match deprovision::drop_all(&server, &Mark::of(claim), base.as_ref()).await {
-            Ok(()) => Ok(()),
-            Err(Failure::Busy) => Err(Stop::Wait(Retry::Busy)),
-            Err(Failure::Outdated) => Err(Stop::Wait(Retry::Soon)),
-            Err(failure) => Err(conclude::stays(conclude::words(&failure, &settings)).into()),
+        let (mark, record) = (Mark::of(claim), secret.as_ref().and_then(Record::read));
+        let failed = |failure: Failure| undropped(&failure, &settings);
+        let whereabouts = origin::locate(object, secret.as_ref(), &mark, &settings, &server).await;
+        match whereabouts.map_err(failed)? {
+            Whereabouts::Known => {}
+            Whereabouts::Moved => {
+                // Written down before anything is dropped: what is left of it may not lead back to here.
+                if let (Some(secret), Some(record)) = (secret, &record) {
+                    self.write(secret, &Marks::of(claim, NAME), record, &settings).await?;
+                }
+            }
+            Whereabouts::Elsewhere(origin) => {
+                return Err(conclude::stays(conclude::elsewhere(&origin, &settings)).into());
+            }
         }
+        let base = record.as_ref().map(|record| &record.base);
+        deprovision::drop_all(&server, &mark, base).await.map_err(failed)
     }
 
     async fn release(&self, secret: Secret, claim: &Claim) -> Result<(), Stop> {
@@ -60,6 +81,14 @@ impl OnServer {
             Written::Secret(_) => Ok(()),
             Written::Refused(_) | Written::Outdated => Err(Stop::Wait(Retry::Soon)),
         }
+    }
+}
+
+fn undropped(failure: &Failure, settings: &ServerSettings) -> Stop {
+    match failure {
+        Failure::Busy => Stop::Wait(Retry::Busy),
+        Failure::Outdated => Stop::Wait(Retry::Soon),
+        failure => conclude::stays(conclude::words(failure, settings)).into(),
     }
 }
 

@@ -95,7 +95,8 @@ impl Mark {
         Identity { namespace, name, uid }
     }
 
-    /// Whether `comment` is the mark of this or an earlier claim of the same namespace and name.
+    /// Whether `comment` is the mark of this or an earlier claim of the same namespace and name. Only the claim's Secret leads
+    /// to what an earlier one has, and whether that may be adopted was judged before.
     pub fn is_same_identity(&self, comment: Option<&str>) -> bool {
         let found = comment.and_then(Self::read);
         found

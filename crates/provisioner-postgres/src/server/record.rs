@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use api_types::Output;
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use provisioner_kit::Outputs;
+use provisioner_kit::{Outputs, text};
 
 use super::{names::Base, settings::ServerSettings};
 use crate::credentials::{self, KEY_PASSWORD, KEY_URI, Password, encode};
 
 /// The name of the database. A Secret that has it is one of a database on a server.
 pub const ANNOTATION_DATABASE: &str = "score.dev/database";
+/// The server that the database is on, `host:port`: the class may come to name another.
+pub const ANNOTATION_SERVER: &str = "score.dev/server";
 /// Set once the database was there: from then on it is never made again by itself.
 pub const ANNOTATION_PROVISIONED: &str = "score.dev/provisioned";
 /// When the password was made.
@@ -41,6 +43,13 @@ pub fn is_of_server(secret: &Secret) -> bool {
     annotation(secret, ANNOTATION_DATABASE).is_some()
 }
 
+/// The server that the database of `secret` is on, as far as it says so. Where it is not written down, it is where clients
+/// are sent.
+pub fn place(secret: &Secret) -> Option<String> {
+    let handed_out = || Some(format!("{}:{}", text(secret, "host")?, text(secret, "port")?));
+    annotation(secret, ANNOTATION_SERVER).map(str::to_owned).or_else(handed_out)
+}
+
 fn annotation<'a>(secret: &'a Secret, key: &str) -> Option<&'a str> {
     secret.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
@@ -66,10 +75,11 @@ impl Record {
     }
 
     /// The annotations that hold what is no credential.
-    pub fn annotations(&self) -> BTreeMap<String, String> {
+    pub fn annotations(&self, settings: &ServerSettings) -> BTreeMap<String, String> {
         let provisioned = self.provisioned.then(|| "true".to_owned());
         let annotations = [
             (ANNOTATION_DATABASE, Some(self.base.as_str().to_owned())),
+            (ANNOTATION_SERVER, Some(settings.server.place())),
             (ANNOTATION_PROVISIONED, provisioned),
             (ANNOTATION_ROTATED_AT, Some(self.rotated_at.to_string())),
             (ANNOTATION_ROTATED_FOR, self.rotated_for.clone()),
@@ -141,7 +151,7 @@ mod tests {
 
     fn secret(record: &Record) -> Secret {
         let mut secret: Secret = serde_yaml_ng::from_str("metadata: {name: s, uid: secret-uid}").unwrap();
-        secret.metadata.annotations = Some(record.annotations());
+        secret.metadata.annotations = Some(record.annotations(&server()));
         secret.data = Some(record.data(&server()));
         secret
     }
@@ -150,6 +160,18 @@ mod tests {
     fn what_is_written_down_is_read_again() {
         let record = record();
         assert_eq!(Record::read(&secret(&record)), Some(record));
+    }
+
+    #[test]
+    fn where_the_database_is_stands_in_the_secret_whoever_made_it() {
+        let mut secret = secret(&record());
+        let annotations = secret.metadata.annotations.get_or_insert_default();
+        annotations.insert(ANNOTATION_SERVER.to_owned(), "old:1".to_owned());
+        assert_eq!(place(&secret).as_deref(), Some("old:1"));
+        secret.metadata.annotations = None;
+        assert_eq!(place(&secret).as_deref(), Some("db.example.com:6432"));
+        secret.data = None;
+        assert_eq!(place(&secret), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::names::Names;
 /// The claim's Secret with `record`, to be created.
 pub fn build(names: &Names, marks: &Marks, record: &Record, settings: &ServerSettings) -> Secret {
     let mut metadata = marks.metadata(&names.namespace, &names.secret);
-    metadata.annotations.get_or_insert_default().extend(record.annotations());
+    metadata.annotations.get_or_insert_default().extend(record.annotations(settings));
     Secret {
         metadata,
         type_: Some("Opaque".to_owned()),
@@ -26,5 +26,5 @@ pub fn missing(
     record: &Record,
     settings: &ServerSettings,
 ) -> Option<Map<String, Value>> {
-    lacking(live, marks, record.annotations(), record.data(settings))
+    lacking(live, marks, record.annotations(settings), record.data(settings))
 }

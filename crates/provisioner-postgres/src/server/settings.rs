@@ -39,6 +39,13 @@ pub struct ServerAddress {
     pub max_connections: u32,
 }
 
+impl ServerAddress {
+    /// `host:port`, which tells the server from others.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
 /// How a server is verified.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Tls {

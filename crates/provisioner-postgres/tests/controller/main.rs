@@ -5,10 +5,12 @@
 mod crash;
 mod deletion_matrix;
 mod estate;
+mod foreign;
 mod hostile;
 mod leftovers;
 mod living;
 mod login;
+mod moved;
 mod postgres;
 mod reconcile;
 mod rotation;
