@@ -141,6 +141,13 @@ pub struct Place {
     pub name: ObjectName,
 }
 
+impl Place {
+    /// What tells its object from all others there: group, kind and name. It is one object in all versions of a group.
+    pub fn object(&self) -> (&str, &str, &str) {
+        (self.kind.group(), self.kind.kind(), self.name.as_str())
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.kind, self.name)
@@ -217,5 +224,16 @@ mod tests {
         let place: Place = "apps/v1/StatefulSet/redis".parse().unwrap();
         assert_eq!(place.to_string().parse::<Place>().unwrap(), place);
         assert!("StatefulSet".parse::<Place>().is_err() && "v1/Secret/..".parse::<Place>().is_err());
+    }
+
+    #[test]
+    fn an_object_is_the_same_in_all_versions_of_its_group() {
+        let place = |text: &str| text.parse::<Place>().unwrap();
+        let it = place("x.com/v1alpha1/Db/it");
+        assert_eq!(it.object(), place("x.com/v1/Db/it").object());
+        for other in ["y.com/v1alpha1/Db/it", "v1/Db/it", "x.com/v1alpha1/Base/it", "x.com/v1alpha1/Db/other"]
+        {
+            assert_ne!(it.object(), place(other).object(), "{other}");
+        }
     }
 }

@@ -4,8 +4,9 @@
 //! - An object is on record before it is made, and until it is gone.
 //! - A generated value is in the record before it is anywhere else.
 //! - The record never goes before what was made with it: it becomes owned by the claim last, and is released first.
+//! - What is wanted is never removed, whatever it was called on record: one object has many versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api_types::{DeprovisionPolicy, SecretKeyRef};
 use controller_kit::{Applied, Applier, Created};
@@ -16,7 +17,7 @@ use kube::{
     core::DynamicObject,
 };
 use provisioner_kit::{Standing, guarded, standing};
-use resource_template::Place;
+use resource_template::{Place, shortened_to};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -27,6 +28,12 @@ use crate::{
     record::{self, Change, Inventory},
     validate::{Target, Work, quota},
 };
+
+/// What the API server says of an apply with a field that the kind does not have, or of another type. It says so with the
+/// status of an error of its own (kubernetes/kubernetes#122480), and would each time.
+const UNTYPED: &str = "failed to create typed patch object";
+/// How much of what it says is told.
+const LONGEST: usize = 300;
 
 /// Writes.
 pub struct Writer {
@@ -41,6 +48,8 @@ pub enum Outcome {
     Applied(BTreeMap<String, DynamicObject>),
     /// The API server does not allow it; a quota's name, if that is why.
     Refused(Option<String>),
+    /// An object is not as its kind is made; which, and why.
+    Misfit(String),
     /// Something has changed since it was read: look again.
     Outdated,
 }
@@ -67,6 +76,7 @@ pub enum Error {
 /// Why the writes were not brought to an end.
 enum Stop {
     Refused(Option<String>),
+    Misfit(String),
     Outdated,
     Failed(Error),
 }
@@ -95,6 +105,7 @@ impl Writer {
         match self.write(objects, work, around).await {
             Ok(applied) => Ok(Outcome::Applied(applied)),
             Err(Stop::Refused(quota)) => Ok(Outcome::Refused(quota)),
+            Err(Stop::Misfit(why)) => Ok(Outcome::Misfit(why)),
             Err(Stop::Outdated) => Ok(Outcome::Outdated),
             Err(Stop::Failed(error)) => Err(error),
         }
@@ -119,8 +130,9 @@ impl Writer {
         for target in &work.targets {
             applied.insert(target.manifest.id.clone(), self.object(work, target, &values).await?);
         }
-        let stale: Vec<_> = all.0.difference(&wanted.0).cloned().collect();
-        let left = self.prune(objects, work, stale).await?;
+        let stale = stale(&all, &wanted);
+        let made = applied.values().filter_map(|object| object.metadata.uid.as_deref()).collect();
+        let left = self.prune(objects, work, stale, &made).await?;
         let inventory = Inventory(wanted.0.into_iter().chain(left).collect());
         self.change(work, Some(&record), record::after(&work.marks, &record, &inventory), Map::new()).await?;
         Ok(applied)
@@ -200,8 +212,15 @@ impl Writer {
     }
 
     /// Removes the objects at `places`, and gives those that have to stay on record. By a policy that keeps data
-    /// nothing is removed: the platform may only have made a mistake.
-    async fn prune(&self, objects: &Objects, work: &Work, places: Vec<Place>) -> Result<Vec<Place>, Stop> {
+    /// nothing is removed: the platform may only have made a mistake. Nor is what has a uid of `made`: what was applied a
+    /// moment ago may be in another group as well.
+    async fn prune(
+        &self,
+        objects: &Objects,
+        work: &Work,
+        places: Vec<Place>,
+        made: &BTreeSet<&str>,
+    ) -> Result<Vec<Place>, Stop> {
         if work.claim.policy != DeprovisionPolicy::Delete {
             return Ok(places);
         }
@@ -209,6 +228,8 @@ impl Writer {
         for place in places {
             let spot = objects.look(&work.claim.namespace, &place).await;
             match spot.map_err(|error| Stop::Failed(error.into()))? {
+                Spot::Open(_, Some(live))
+                    if live.metadata.uid.as_deref().is_some_and(|uid| made.contains(uid)) => {}
                 Spot::Open(resource, Some(live)) => {
                     match standing(Some(&live.metadata), &work.claim, NAME) {
                         Standing::Ours => {
@@ -229,6 +250,12 @@ impl Writer {
     }
 }
 
+/// What of `all` is not wanted. What is on record by another version than the wanted one is not that.
+fn stale(all: &Inventory, wanted: &Inventory) -> Vec<Place> {
+    let kept: BTreeSet<_> = wanted.0.iter().map(Place::object).collect();
+    all.0.iter().filter(|place| !kept.contains(&place.object())).cloned().collect()
+}
+
 /// Tells apart what the API server does not allow, what has changed meanwhile, and what went wrong. What it says about
 /// a Secret may hold a part of it, and is told to nobody.
 fn stopped(secret: bool, what: String, error: kube::Error) -> Stop {
@@ -238,7 +265,49 @@ fn stopped(secret: bool, what: String, error: kube::Error) -> Stop {
             tracing::warn!(what, code = status.code, message, "the API server refuses an object");
             Stop::Refused(quota(&status.message))
         }
+        kube::Error::Api(status) if status.code == 500 && status.message.starts_with(UNTYPED) => {
+            let message = if secret { "a field of it is none of a Secret" } else { status.message.as_str() };
+            tracing::warn!(what, message, "the API server does not know what an object is to be");
+            Stop::Misfit(format!("{what}: {}", shortened_to(LONGEST, message)))
+        }
         kube::Error::Api(status) if status.code == 409 || status.is_not_found() => Stop::Outdated,
         _ => Stop::Failed(Error::Write { what, source: error }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn misfit(secret: bool, code: u16, message: &str) -> Option<String> {
+        let status = Status::failure(message, "InternalError").with_code(code);
+        match stopped(secret, "apps/v1/StatefulSet/it".to_owned(), kube::Error::Api(Box::new(status))) {
+            Stop::Misfit(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_field_that_the_kind_does_not_have_is_told_and_no_error_of_the_api_server() {
+        let said = "failed to create typed patch object (team/it; apps/v1, Kind=StatefulSet): .spec.replica: field not \
+                    declared in schema";
+        assert_eq!(misfit(false, 500, said), Some(format!("apps/v1/StatefulSet/it: {said}")));
+        assert_eq!(misfit(false, 500, "etcdserver: request timed out"), None);
+        assert_eq!(misfit(false, 503, said), None);
+        let value =
+            "failed to create typed patch object (team/it; /v1, Kind=Secret): expected map, got &{s3cret}";
+        assert!(misfit(true, 500, value).is_some_and(|why| !why.contains("s3cret")));
+        let long = misfit(false, 500, &format!("{said}{}", "x".repeat(10_000)));
+        assert!(long.is_some_and(|why| why.chars().count() < 400));
+    }
+
+    #[test]
+    fn what_is_on_record_by_another_version_is_not_stale() {
+        let inventory = |texts: &[&str]| Inventory(texts.iter().map(|text| text.parse().unwrap()).collect());
+        let all = ["v1/Service/it", "x.com/v1/Db/it", "x.com/v1alpha1/Db/it", "x.com/v1alpha1/Db/old"];
+        let stale = stale(&inventory(&all), &inventory(&["v1/Service/it", "x.com/v1/Db/it"]));
+        assert_eq!(stale, inventory(&["x.com/v1alpha1/Db/old"]).0.into_iter().collect::<Vec<_>>());
     }
 }

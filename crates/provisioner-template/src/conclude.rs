@@ -18,10 +18,11 @@ use crate::{
 pub enum Watched {
     /// Watches tell.
     Always,
-    /// Watches tell of all but a secret that was copied.
+    /// Watches tell of all but Secrets, of which a release of Helm is one, and what outputs refer to: people and operators
+    /// change these.
+    AllButSecrets,
+    /// Nor do they tell of a secret of another resource that was copied.
     AllButCopies,
-    /// Watches tell of all but the record of a release, which is a Secret that people may remove with Helm.
-    AllButRelease,
     /// Watches do not tell of what the declaration only reads.
     AllButReads,
     /// Nothing tells: it is looked at.
@@ -32,7 +33,10 @@ impl Watched {
     /// When to look again at what is not ready.
     fn waiting(self) -> Retry {
         match self {
-            Self::Always | Self::AllButCopies | Self::AllButRelease => Retry::Never,
+            Self::Always => Retry::Never,
+            // What it waits for may wait for a Secret that is gone.
+            Self::AllButSecrets => Retry::Checked,
+            Self::AllButCopies => Retry::Rarely,
             Self::AllButReads | Self::NowAndThen => Retry::Soon,
         }
     }
@@ -42,7 +46,7 @@ impl Watched {
         match self {
             Self::Always => Retry::Never,
             Self::AllButCopies | Self::AllButReads => Retry::Rarely,
-            Self::AllButRelease | Self::NowAndThen => Retry::Checked,
+            Self::AllButSecrets | Self::NowAndThen => Retry::Checked,
         }
     }
 }

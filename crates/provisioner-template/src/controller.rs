@@ -14,7 +14,7 @@ use crate::{
     Args, NAME,
     apply::{self, Around, Outcome, Writer},
     conclude::{Assessed, Watched, conclude},
-    declare::{Declared, declare},
+    declare::{Declared, declare, wrong},
     dereference::{self, Found, copied, dereference},
     external::{Apis, FINALIZER, OnApi},
     helm::{self, Charts, Helm},
@@ -116,6 +116,8 @@ impl Provisioner {
                 Pass::Answered(conclude(object, watched(declared), assessed))
             }
             Outcome::Refused(quota) => Pass::Answered(refused(quota)),
+            // The kind may learn the field with its next version, of which nothing tells.
+            Outcome::Misfit(why) => Pass::Answered(wrong(object, &why).retry(Retry::Rarely)),
             Outcome::Outdated => Pass::Waits(Retry::Soon),
         })
     }
@@ -149,10 +151,11 @@ impl Provisioner {
 
 /// How changes of the objects that are `declared` are noticed.
 fn watched(declared: &Declared) -> Watched {
+    let makes_secrets = declared.rendered.manifests.iter().any(|manifest| manifest.place.kind.is_secret());
     match (declared.rendered.reads.is_empty(), copied(&declared.rendered).is_empty()) {
         (false, _) => Watched::AllButReads,
         (true, false) => Watched::AllButCopies,
-        (true, true) if declared.declaration.helm().is_some() => Watched::AllButRelease,
+        (true, true) if makes_secrets || declared.declaration.has_references() => Watched::AllButSecrets,
         (true, true) => Watched::Always,
     }
 }

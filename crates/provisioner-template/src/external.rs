@@ -12,6 +12,7 @@ mod pauses;
 mod reply;
 mod state;
 mod update;
+mod whereabouts;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,7 +260,7 @@ impl OnApi {
             Ok((_, answer)) => self.made(case, &secret, state, answer).await,
             Err(Trouble::Refused(_)) if state.asked != create.asked => {
                 // It is certain now that there is nothing by the former question.
-                let state = State::intended(&case.claim.uid, create.asked.clone(), wish);
+                let state = case.intended(create, wish);
                 self.write(case, secret, &state).await?;
                 Err(Stop::Wait(Retry::Soon))
             }

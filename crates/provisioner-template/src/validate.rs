@@ -1,6 +1,6 @@
 //! Step 3: judges what was found. What passes can be made without further questions. Pure.
 
-use api_types::ResourceClaim;
+use api_types::{DeprovisionPolicy, ResourceClaim};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::core::{ApiResource, DynamicObject};
 use provisioner_kit::{Answer, Claim, Marks, Retry, Standing, standing};
@@ -47,6 +47,7 @@ pub fn validate(
     declared: &Declared,
     found: &Found,
 ) -> Result<Work, Box<Answer>> {
+    goes_as_a_whole(&claim, object, declared)?;
     let targets = targets(object, declared, found)?;
     let reads = declared.rendered.reads.iter();
     for (place, spot) in reads.filter_map(|(id, place)| Some((place, found.reads.get(id)?))) {
@@ -70,6 +71,24 @@ pub fn validate(
         return Err(Box::new(Answer::binding(message).retry(Retry::Soon)));
     }
     Ok(Work { marks: Marks::of(&claim, NAME), claim, targets })
+}
+
+/// Whether all that a claim of policy Delete has goes with it. What is left would be what the next claim of the name finds,
+/// data of an earlier one under other passwords.
+fn goes_as_a_whole(claim: &Claim, object: &ResourceClaim, declared: &Declared) -> Result<(), Box<Answer>> {
+    let mut manifests = declared.rendered.manifests.iter();
+    let Some(manifest) = manifests.find(|manifest| manifest.leaves_volumes()) else { return Ok(()) };
+    if claim.policy != DeprovisionPolicy::Delete {
+        return Ok(());
+    }
+    let Place { kind, name } = &manifest.place;
+    let why = format!(
+        "`{}/{name}` has volumeClaimTemplates, whose volumes would be left behind: set \
+         spec.persistentVolumeClaimRetentionPolicy to `whenDeleted: Delete`, in a chart by its values, or the \
+         deprovisionPolicy to Retain",
+        kind.kind()
+    );
+    Err(Box::new(wrong(object, &why)))
 }
 
 fn targets(object: &ResourceClaim, declared: &Declared, found: &Found) -> Result<Vec<Target>, Box<Answer>> {

@@ -1,5 +1,5 @@
 //! What tells that an object of a claim has changed: a watch for each kind that is allowed, of the objects that this
-//! provisioner manages, and of them only their metadata. Secrets are not watched.
+//! provisioner manages, and of them only their metadata. Secrets are not watched: their claims are looked at now and then.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -159,6 +159,11 @@ impl ExternalApi {
         self.base.origin()
     }
 
+    /// The address that all requests begin with: the origin and a path, in one form, without a slash at the end.
+    pub fn address(&self) -> &str {
+        self.base.address()
+    }
+
     /// Whether there is a request by which what was made can be changed.
     pub fn can_update(&self) -> bool {
         self.update.is_some()

@@ -74,6 +74,20 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Whether there are volumes of it that Kubernetes keeps when it is deleted: those that a StatefulSet makes, unless it
+    /// says otherwise.
+    pub fn leaves_volumes(&self) -> bool {
+        let kind = &self.place.kind;
+        if (kind.group(), kind.kind()) != ("apps", "StatefulSet") {
+            return false;
+        }
+        let Some(spec) = self.fields.get("spec") else { return false };
+        let volumes = spec.get("volumeClaimTemplates").and_then(Value::as_array);
+        let deleted = spec.pointer("/persistentVolumeClaimRetentionPolicy/whenDeleted");
+        volumes.is_some_and(|volumes| !volumes.is_empty())
+            && deleted.and_then(Value::as_str) != Some("Delete")
+    }
+
     fn hold_no_mark(&self, marks: &Marks) -> Result<(), String> {
         let metadata = self.labels.iter().chain(&self.annotations);
         let mut metadata = metadata.flat_map(|(key, value)| [key, value]);

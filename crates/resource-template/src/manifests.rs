@@ -197,7 +197,7 @@ pub(crate) fn render(
 /// Why not.
 pub(crate) fn check(rendered: &Rendered) -> Result<(), String> {
     let mut places = BTreeSet::new();
-    if let Some(twice) = rendered.manifests.iter().find(|manifest| !places.insert(&manifest.place)) {
+    if let Some(twice) = rendered.manifests.iter().find(|manifest| !places.insert(manifest.place.object())) {
         return Err(format!("{} stands there twice", twice.place));
     }
     let size = |manifest: &Manifest| {

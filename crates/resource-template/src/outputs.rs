@@ -245,6 +245,11 @@ impl Declaration {
         Ok(outputs)
     }
 
+    /// Whether any of the outputs lies in a Secret or a ConfigMap, which an operator may have made.
+    pub fn has_references(&self) -> bool {
+        self.outputs.values().any(OutputSource::is_of_objects)
+    }
+
     /// The names of all outputs.
     pub fn output_names(&self) -> impl Iterator<Item = &str> {
         self.outputs.keys().map(String::as_str)

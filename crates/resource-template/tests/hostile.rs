@@ -379,6 +379,9 @@ fn an_object_that_claims_what_is_not_its_own_is_refused() {
     let twice = "manifests: [{apiVersion: v1, kind: Service, metadata: {name: s}}, {apiVersion: v1, kind: Service, \
                  metadata: {name: '{{ \"s\" }}', annotations: {score.dev/id: other}}}]";
     assert!(rendered(twice, &json!({})).unwrap_err().contains("twice"));
+    let versions = "manifests: [{apiVersion: x.com/v1, kind: Db, metadata: {name: s}}, {apiVersion: x.com/v2, kind: Db, \
+                    metadata: {name: s, annotations: {score.dev/id: other}}}]";
+    assert!(rendered(versions, &json!({})).unwrap_err().contains("twice"));
     let large = "manifests: [{apiVersion: v1, kind: ConfigMap, metadata: {name: s}, data: {a: '{{ \"x\" * 300000 }}'}}]";
     assert!(rendered(large, &json!({})).unwrap_err().contains("too large"));
 }

@@ -14,7 +14,8 @@ use resource_template::{Request, Step, generated_name};
 
 use super::{
     Case, FINALIZER, OnApi, Stop,
-    state::{ANNOTATION_ID, Damaged, State},
+    state::{ANNOTATION_API, ANNOTATION_ID, Damaged, State},
+    update::kept,
     wish::Wish,
 };
 use crate::{
@@ -36,7 +37,7 @@ impl OnApi {
         let found = self.secrets.own(&claim.namespace, &generated_name(&claim.name)).await?;
         validate::record_is_free(claim, found.as_ref()).map_err(Stop::Answer)?;
         let removes = claim.policy == DeprovisionPolicy::Delete;
-        let intended = || State::intended(&claim.uid, create.asked.clone(), wish);
+        let intended = || case.intended(create, wish);
         let Some(secret) = found else {
             if is_known(case.object) {
                 return Err(lost(case).into());
@@ -52,7 +53,9 @@ impl OnApi {
         if state.is_none() && !Inventory::of(Some(&secret)).0.is_empty() {
             return Err(validate::other_strategy(claim).into());
         }
-        let state = state.unwrap_or_else(intended).changeable(&create.asked, wish);
+        let state = state.unwrap_or_else(intended);
+        case.is_at(state.api.as_deref()).map_err(|stop| kept(case, stop))?;
+        let state = state.at(case.api.address()).changeable(&create.asked, wish);
         let generated = generated(Some(&secret), &wanted(case, create, &state)?)?;
         if removes {
             self.hold(case.object, true).await?;
@@ -88,16 +91,18 @@ impl OnApi {
         }
     }
 
-    /// Writes the id on a claim that is to remove what was made.
+    /// Writes on a claim that is to remove what was made where that is and what it is called.
     pub(super) async fn point_to(&self, case: &Case<'_>, state: &State) -> Result<(), Stop> {
         let Some(id) = state.id.as_deref().filter(|_| case.claim.policy == DeprovisionPolicy::Delete) else {
             return Ok(());
         };
-        let id = (ANNOTATION_ID, id);
-        match FINALIZER.annotate(&self.client, &self.claims, case.object, id).await? {
-            true => Ok(()),
-            false => Err(Stop::Wait(Retry::Soon)),
+        // The id last: without the other it would be taken for one of wherever the declaration points to by then.
+        for annotation in [(ANNOTATION_API, case.api.address()), (ANNOTATION_ID, id)] {
+            if !FINALIZER.annotate(&self.client, &self.claims, case.object, annotation).await? {
+                return Err(Stop::Wait(Retry::Soon));
+            }
         }
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     Case, FINALIZER, OnApi, What,
     keep::{damaged, generated},
     reply::{Trouble, stays},
-    state::{ANNOTATION_ID, Damaged, State},
+    state::{ANNOTATION_API, ANNOTATION_ID, Damaged, State},
 };
 use crate::{
     NAME,
@@ -77,7 +77,9 @@ impl OnApi {
 
     /// What the API calls what is to be removed; none if nothing was made.
     async fn id(&self, case: &Case<'_>, secret: Option<&Secret>) -> Result<Option<String>, Stop> {
-        if let Some(id) = case.object.annotations().get(ANNOTATION_ID) {
+        let annotations = case.object.annotations();
+        if let Some(id) = annotations.get(ANNOTATION_ID) {
+            case.is_at(annotations.get(ANNOTATION_API).map(String::as_str))?;
             return Ok(Some(id.clone()));
         }
         let state = match secret {
@@ -87,12 +89,17 @@ impl OnApi {
             }
             Some(secret) => match State::read(secret).map_err(|Damaged| damaged(case))? {
                 None => return Ok(None),
-                Some(State { id: Some(id), .. }) => return Ok(Some(id)),
-                Some(state) => Some(state),
+                Some(state) => {
+                    case.is_at(state.api.as_deref())?;
+                    Some(state)
+                }
             },
             None => None,
         };
-        self.find(case, secret, state).await
+        match state {
+            Some(State { id: Some(id), .. }) => Ok(Some(id)),
+            state => self.find(case, secret, state).await,
+        }
     }
 
     /// Asks again for what may have been made, which tells what it is called. With the same key nothing is made twice.

@@ -25,7 +25,7 @@ pub enum Trouble {
     Gone,
     /// The platform has to put something right; whether anything was done is not known.
     Closed(String),
-    /// It was understood, and is not done.
+    /// It was understood, and it is certain that it is not done.
     Refused(String),
 }
 
@@ -66,11 +66,18 @@ pub fn judge(reply: &Reply, reads: bool, hidden: &[String]) -> Result<(u16, Valu
         ))),
         404 | 410 => Err(Trouble::Gone),
         408 | 425 | 429 => Err(later(format!("it asks to come back later (HTTP status {status})"))),
-        400..=499 => Err(Trouble::Refused(match said(&reply.body, hidden) {
-            Some(said) => format!("HTTP status {status}: {said}"),
-            None => format!("HTTP status {status}"),
-        })),
+        // It may be that very request that is still at work, so it is no proof that nothing was done.
+        409 => Err(later(format!("it reports a conflict ({})", status_and_words(reply, hidden)))),
+        400..=499 => Err(Trouble::Refused(status_and_words(reply, hidden))),
         _ => Err(later(format!("it does not work (HTTP status {status})"))),
+    }
+}
+
+/// The status of an error, and what the API says of it.
+fn status_and_words(reply: &Reply, hidden: &[String]) -> String {
+    match said(&reply.body, hidden) {
+        Some(said) => format!("HTTP status {}: {said}", reply.status),
+        None => format!("HTTP status {}", reply.status),
     }
 }
 
@@ -153,7 +160,7 @@ mod tests {
             assert_eq!(judged(status, " "), Ok((status, Value::Null)));
         }
         assert_eq!(judged(200, "{\"a\": 1}").unwrap().1, json!({"a": 1}));
-        for status in [408, 425, 429, 500, 501, 502, 503, 504, 599, 700] {
+        for status in [408, 409, 425, 429, 500, 501, 502, 503, 504, 599, 700] {
             assert!(matches!(judged(status, "{}"), Err(Trouble::Later { .. })), "{status}");
         }
         for body in ["{", "<html>", "{\"a\": 1} trailing", "\u{0}"] {
@@ -166,7 +173,7 @@ mod tests {
         for status in [404, 410] {
             assert_eq!(judged(status, "{}"), Err(Trouble::Gone));
         }
-        for status in [400, 405, 409, 413, 422, 451] {
+        for status in [400, 405, 413, 422, 451] {
             assert!(matches!(judged(status, "{}"), Err(Trouble::Refused(_))), "{status}");
         }
     }
@@ -196,6 +203,9 @@ mod tests {
         for echo in ["the token s3cret-value is bad", "Basic czNjcmV0LXZhbHVl is bad"] {
             assert_eq!(refused(&json!({"message": echo}).to_string()), "HTTP status 422");
         }
+        let conflict = judged(409, "{\"message\": \"in progress\"}");
+        let why = "it reports a conflict (HTTP status 409: in progress)".to_owned();
+        assert_eq!(conflict, Err(Trouble::Later { why, after: None }));
         let long = refused(&json!({"message": "x".repeat(10_000)}).to_string());
         assert!(long.chars().count() < 200, "{long}");
     }

@@ -20,6 +20,9 @@ use crate::digest::digest;
 pub const ANNOTATION_KEY: &str = "score.dev/idempotency-key";
 /// What the API calls the resource; on the Secret, and on a claim that is to remove it.
 pub const ANNOTATION_ID: &str = "score.dev/remote-id";
+/// The address of the API that is asked for it; on the Secret, and on a claim that is to remove it. Elsewhere the id says
+/// nothing, or means what is somebody else's.
+pub const ANNOTATION_API: &str = "score.dev/remote-api";
 /// Set once the resource was seen: from then on it is never made again by itself.
 pub const ANNOTATION_PROVISIONED: &str = "score.dev/provisioned";
 
@@ -35,6 +38,8 @@ const OUTPUT: &str = "output.";
 pub struct State {
     /// The key of the last question that was answered, or of the first.
     pub key: String,
+    /// The address of the API that is asked; none if that was not written down.
+    pub api: Option<String>,
     /// What is asked for; once it is made, what would have to be asked for to make it as it is.
     pub asked: Asked,
     /// How it is, if it can be changed.
@@ -102,7 +107,13 @@ impl State {
     pub fn intended(uid: &str, asked: Asked, wish: Option<&Wish>) -> Self {
         let key = short_digest([uid.as_bytes(), &serde_json::to_vec(&asked).unwrap_or_default()]);
         let shape = wish.map(Wish::shape);
-        Self { key, asked, shape, id: None, provisioned: false, outputs: BTreeMap::new() }
+        Self { key, api: None, asked, shape, id: None, provisioned: false, outputs: BTreeMap::new() }
+    }
+
+    /// The same, of the API at `address`.
+    #[must_use]
+    pub fn at(self, address: &str) -> Self {
+        Self { api: Some(address.to_owned()), ..self }
     }
 
     /// The same, with what has become changeable since it was written down. What was asked for is known to be as the
@@ -180,6 +191,7 @@ impl State {
             data.into_iter().filter_map(|(key, value)| Some((key.strip_prefix(OUTPUT)?.to_owned(), value)));
         Ok(Some(Self {
             key: key.to_owned(),
+            api: annotation(secret, ANNOTATION_API).map(str::to_owned),
             asked: asked.ok_or(Damaged)?,
             shape: shape.map_err(|_| Damaged)?,
             id: annotation(secret, ANNOTATION_ID).filter(|id| !id.is_empty()).map(str::to_owned),
@@ -192,6 +204,7 @@ impl State {
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let annotations = [
             (ANNOTATION_KEY, Some(self.key.clone())),
+            (ANNOTATION_API, self.api.clone()),
             (ANNOTATION_ID, self.id.clone()),
             (ANNOTATION_PROVISIONED, self.provisioned.then(|| "true".to_owned())),
         ];

@@ -43,7 +43,8 @@ fn what_is_written_down_is_read_again() {
     };
     let changeable = self::intended(1, "eu");
     let changing = changeable.clone().intending(change(&changeable, 2));
-    for state in [intended, complete, changeable, changing] {
+    let elsewhere = changeable.clone().at("https://api.example.com/v1");
+    for state in [intended, complete, changeable, changing, elsewhere] {
         assert!(State::read(&secret(&state)) == Ok(Some(state)));
     }
     assert!(State::read(&Secret::default()) == Ok(None));

@@ -42,7 +42,7 @@ fn memory(world: &World) -> String {
 async fn a_chart_becomes_objects_of_the_claim_and_a_release_that_helm_shows() {
     let shop = Shop::open().await;
     let world = shop.world(|_| ());
-    assert_eq!(world.pass().await.unwrap(), Retry::Never);
+    assert_eq!(world.pass().await.unwrap(), Retry::Checked);
     assert_eq!(shop.runs(), ["pull", "show", "template", "template"]);
     let made = [
         "POST secrets",

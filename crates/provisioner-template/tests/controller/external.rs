@@ -38,9 +38,16 @@ async fn a_bucket_is_made_once_and_its_claim_is_bound_and_held() {
     assert_eq!(world.secret(RECORD, "output.secret_key").unwrap(), SECRET);
     assert_eq!(world.claim().finalizers(), [FINALIZER.name]);
     assert_eq!(world.claim().annotations()["score.dev/remote-id"], "b-1");
-    let made =
-        ["POST secrets", "PATCH resourceclaims", "PATCH secrets", "PATCH resourceclaims", "PATCH secrets"];
-    assert_eq!(world.written()[..5], made);
+    assert_eq!(world.claim().annotations()["score.dev/remote-api"], format!("{}/v1", remote.origin));
+    let made = [
+        "POST secrets",
+        "PATCH resourceclaims",
+        "PATCH secrets",
+        "PATCH resourceclaims",
+        "PATCH resourceclaims",
+        "PATCH secrets",
+    ];
+    assert_eq!(world.written()[..6], made);
     assert_eq!((remote.asked("POST"), remote.asked("GET")), (1, 1));
 }
 
@@ -125,7 +132,7 @@ pub fn troubles() -> Vec<(Wrong, ClaimPhase, &'static str, Retry)> {
             "HTTP status 400: bad size",
             Retry::Rarely,
         ),
-        (Wrong::Says(409, "{}", None), failed, "HTTP status 409", Retry::Rarely),
+        (Wrong::Says(409, "{}", None), binding, "a conflict (HTTP status 409)", Retry::Soon),
         (Wrong::Says(401, "{}", None), failed, "credentials (HTTP status 401)", Retry::Rarely),
         (Wrong::Says(403, "{}", None), failed, "credentials (HTTP status 403)", Retry::Rarely),
         (Wrong::Says(408, "{}", None), binding, "come back later", Retry::Soon),

@@ -88,6 +88,23 @@ async fn a_removal_that_takes_its_time_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_conflict_is_no_proof_that_there_is_nothing_to_remove() {
+    let remote = Remote::start().await;
+    // The first question is still at work when it is asked again.
+    remote.disturb("POST", Wrong::DoneThenSays(409, "{\"message\": \"in progress\"}"));
+    let world = remote.world(DeprovisionPolicy::Delete);
+    assert_eq!(world.pass().await.unwrap(), Retry::Soon);
+    assert!(world.message().contains("(HTTP status 409: in progress)"), "{}", world.message());
+    let world = delete(world);
+    remote.disturb("POST", Wrong::Says(409, "{}", None));
+    assert_eq!(world.pass().await.unwrap(), Retry::Soon);
+    assert!(is_there(&world) && world.message().contains("HTTP status 409"), "{}", world.message());
+    let world = world.restart();
+    world.pass().await.unwrap();
+    assert!(!is_there(&world) && remote.buckets().is_empty());
+}
+
+#[tokio::test]
 async fn what_was_retained_is_adopted_with_its_secrets() {
     let remote = Remote::start().await;
     let world = delete(remote.world(DeprovisionPolicy::Retain).until_bound().await);

@@ -129,6 +129,28 @@ async fn a_change_without_an_answer_is_asked_for_again_before_the_next() {
 }
 
 #[tokio::test]
+async fn what_is_in_conflict_is_asked_for_as_it_was_until_there_is_an_answer() {
+    let conflict = || Wrong::Says(409, "{}", None);
+    let remote = Remote::start().await;
+    let world = remote.changeable(|_| ());
+    remote.disturb("POST", Wrong::DoneThenSays(409, "{}"));
+    world.pass().await.unwrap();
+    assert_phase(&world, ClaimPhase::Binding, "HTTP status 409");
+    remote.disturb("POST", conflict());
+    let world = world.changed(|claim| set_size(claim, 7)).await;
+    assert_phase(&world, ClaimPhase::Binding, "HTTP status 409");
+    let world = world.until_bound().await;
+    assert_eq!(sizes(&remote), json!([1, 7]));
+    remote.disturb("PATCH", conflict());
+    let world = world.changed(|claim| set_size(claim, 9)).await;
+    remote.disturb("PATCH", conflict());
+    let world = world.changed(|claim| set_size(claim, 11)).await;
+    assert_phase(&world, ClaimPhase::Binding, "HTTP status 409");
+    world.until_bound().await;
+    assert_eq!(sizes(&remote), json!([1, 7, 9, 11]));
+}
+
+#[tokio::test]
 async fn a_change_that_is_refused_is_forgotten_once_it_is_taken_back() {
     let remote = Remote::start().await;
     let refuse = || remote.disturb("PATCH", Wrong::Says(422, "{\"message\": \"too large\"}", None));

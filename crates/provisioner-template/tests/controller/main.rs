@@ -5,11 +5,13 @@
 mod charts;
 mod charts_tls;
 mod crash;
+mod data;
 mod external;
 mod external_crash;
 mod external_deletion;
 mod external_tls;
 mod external_update;
+mod external_whereabouts;
 mod living;
 mod reconcile;
 mod remote;

@@ -21,7 +21,7 @@ fn yaml<K: DeserializeOwned>(text: &str) -> K {
 #[tokio::test]
 async fn a_claim_costs_a_record_its_objects_and_an_answer_and_one_more_once_it_is_ready() {
     let world = World::new();
-    assert_eq!(world.pass().await.unwrap(), Retry::Never);
+    assert_eq!(world.pass().await.unwrap(), Retry::Checked);
     let made =
         ["POST secrets", "PATCH secrets", "PATCH services", "PATCH statefulsets", "PATCH resourceclaims"];
     assert_eq!(world.written(), made);
@@ -46,10 +46,25 @@ async fn a_claim_costs_a_record_its_objects_and_an_answer_and_one_more_once_it_i
 async fn nothing_is_written_when_nothing_changes() {
     let world = World::new().until_bound().await;
     world.server.clear_requests();
-    world.pass().await.unwrap();
+    assert_eq!(world.pass().await.unwrap(), Retry::Checked, "no watch tells of its Secret");
     let world = world.restart();
     world.pass().await.unwrap();
     assert_eq!(world.written(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_secret_that_was_removed_is_made_again_with_the_same_values() {
+    for is_ready in [false, true] {
+        let mut world = World::new();
+        assert_eq!(world.pass().await.unwrap(), Retry::Checked);
+        if is_ready {
+            world = world.until_bound().await;
+        }
+        let password = world.secret(CLAIM, "password").unwrap();
+        world.server.remove::<Secret>(NAMESPACE, CLAIM);
+        assert_eq!(world.pass().await.unwrap(), Retry::Checked, "ready: {is_ready}");
+        assert_eq!(world.secret(CLAIM, "password").unwrap(), password);
+    }
 }
 
 #[tokio::test]
@@ -121,7 +136,7 @@ async fn the_revision_changes_with_the_value_of_a_secret() {
     world.server.modify(NAMESPACE, RECORD, |record: &mut Secret| {
         record.data = Some([("password".to_owned(), ByteString(b"another".into()))].into());
     });
-    let world = world.restart();
+    // Nothing tells of it, and it is the same process.
     world.pass().await.unwrap();
     assert_eq!(world.secret(CLAIM, "password").unwrap(), "another");
     assert!(world.status().outputs_revision.is_some() && world.status().outputs_revision != before);
@@ -275,9 +290,18 @@ async fn a_secret_that_an_operator_made_of_an_object_of_the_claim_is_an_output()
     assert_eq!((world.pass().await.unwrap(), world.status().phase), (Retry::Soon, ClaimPhase::Binding));
     world.server.insert::<Secret>(yaml(&secret("{password: cGE1NQ==}")));
     let world = world.restart();
-    world.pass().await.unwrap();
+    assert_eq!(world.pass().await.unwrap(), Retry::Checked);
     assert_eq!(world.status().phase, ClaimPhase::Bound);
     assert_eq!(world.status().outputs["password"], Output::secret("db-app", "password"));
+    // The operator rotates it, and nothing tells.
+    let before = world.status().outputs_revision;
+    world.server.modify(NAMESPACE, "db-app", |secret: &mut Secret| {
+        secret.data = Some([("password".to_owned(), ByteString(b"another".into()))].into());
+    });
+    world.server.clear_requests();
+    world.pass().await.unwrap();
+    assert_eq!(world.written(), ["PATCH resourceclaims"]);
+    assert!(world.status().outputs_revision.is_some() && world.status().outputs_revision != before);
 }
 
 #[tokio::test]

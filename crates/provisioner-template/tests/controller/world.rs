@@ -21,12 +21,14 @@ pub const RECORD: &str = "shop-cache-generated";
 pub const PLATFORM: &str = "score-system";
 
 /// The kinds that the platform allows.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 8] = [
     "v1/Secret",
     "v1/Service",
     "v1/ConfigMap",
     "v1/PersistentVolumeClaim",
     "apps/v1/StatefulSet",
+    "autoscaling/v1/HorizontalPodAutoscaler",
+    "autoscaling/v2/HorizontalPodAutoscaler",
     "example.com/v1/Nothing",
 ];
 
@@ -93,6 +95,12 @@ impl World {
     /// The same world with a new process, whose caches hold what is there now.
     pub fn restart(self) -> Self {
         Self::with(self.server, self.apis, self.helm)
+    }
+
+    /// The same world with a new process, where declarations may use the API at `origin` as well.
+    pub fn allowing(mut self, origin: &str) -> Self {
+        self.apis.origins.insert(origin.parse().unwrap());
+        self.restart()
     }
 
     /// One reconcile, of the newest claim that the process knows.

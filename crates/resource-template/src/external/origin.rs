@@ -66,6 +66,10 @@ impl Base {
         &self.origin
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The address of `path`, which is encoded and begins with a slash unless it is empty, with `query`.
     ///
     /// # Errors
