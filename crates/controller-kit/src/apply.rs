@@ -220,13 +220,31 @@ impl Applier {
         self.delete_with(&(), object, PropagationPolicy::Foreground).await
     }
 
+    /// As [`Self::delete`], but nothing but this version of the object. Tells whether it is gone; if not, it has changed.
+    ///
+    /// # Errors
+    /// Whatever else the API server or the way to it objects to.
+    pub async fn delete_unchanged<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+    ) -> Result<bool, kube::Error> {
+        let version = object.resource_version();
+        let request = request::delete(&(), object, PropagationPolicy::Background, version)?;
+        match self.client.request::<Value>(request).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn delete_with<K: Resource>(
         &self,
         kind: &K::DynamicType,
         object: &K,
         policy: PropagationPolicy,
     ) -> Result<(), kube::Error> {
-        match self.client.request::<Value>(request::delete(kind, object, policy)?).await {
+        match self.client.request::<Value>(request::delete(kind, object, policy, None)?).await {
             Ok(_) => Ok(()),
             // The only precondition is the uid, so a conflict says that this name is someone else's by now.
             Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),

@@ -287,6 +287,18 @@ async fn a_successor_of_the_same_name_is_not_deleted() {
 }
 
 #[tokio::test]
+async fn what_has_changed_is_not_deleted_if_this_version_alone_is_meant() {
+    let (server, applier) = setup();
+    let old = server.insert(map(json!({})));
+    server.modify("team", "a", |map: &mut ConfigMap| map.data = None);
+    let new: ConfigMap = server.get("team", "a").unwrap();
+    assert!(!applier.delete_unchanged(&old).await.unwrap());
+    assert!(applier.delete_unchanged(&new).await.unwrap());
+    assert!(server.list::<ConfigMap>().is_empty());
+    assert!(applier.delete_unchanged(&new).await.unwrap(), "it is gone");
+}
+
+#[tokio::test]
 async fn a_refusal_is_an_error() {
     let (server, applier) = setup();
     let live = server.insert(map(json!({})));

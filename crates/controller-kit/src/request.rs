@@ -29,10 +29,16 @@ pub(crate) fn apply_status<K: Resource<DynamicType = ()>>(object: &K, manager: &
 }
 
 /// A deletion of exactly this object, not of one that has its name by now, along with what it owns, as `policy` says.
-pub(crate) fn delete<K: Resource>(kind: &K::DynamicType, object: &K, policy: PropagationPolicy) -> Built {
+/// `version`, if given, is the only one that is deleted.
+pub(crate) fn delete<K: Resource>(
+    kind: &K::DynamicType,
+    object: &K,
+    policy: PropagationPolicy,
+    version: Option<String>,
+) -> Built {
     let parameters = DeleteParams {
         propagation_policy: Some(policy),
-        preconditions: Some(Preconditions { uid: object.uid(), resource_version: None }),
+        preconditions: Some(Preconditions { uid: object.uid(), resource_version: version }),
         ..DeleteParams::default()
     };
     paths(kind, object).delete(&object.name_any(), &parameters).map_err(kube::Error::BuildRequest)

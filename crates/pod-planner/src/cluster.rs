@@ -24,6 +24,8 @@ pub struct Cluster {
     pub(crate) names: Names,
     pub(crate) volumes: Volumes,
     pub(crate) namespaces: Namespaces,
+    /// The extended resources that some node has.
+    pub(crate) extended: BTreeSet<String>,
 }
 
 /// What is said once, and from then on by its number.
@@ -84,8 +86,10 @@ impl Cluster {
                 namespace.metadata.labels.clone().unwrap_or_default(),
             )
         });
+        let nodes: Vec<_> = nodes.into_values().collect();
         let mut cluster = Self {
-            nodes: nodes.into_values().collect(),
+            extended: nodes.iter().flat_map(|node| requests::extended(&node.allocatable)).collect(),
+            nodes,
             occupants: Vec::new(),
             names: Names::default(),
             volumes: volumes.clone(),

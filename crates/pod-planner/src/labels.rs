@@ -112,6 +112,11 @@ impl Selector {
         self
     }
 
+    /// As topology spread has it: without a requirement it counts nobody, as if it were not there.
+    pub(crate) fn unless_empty(self) -> Self {
+        Self(self.0.filter(|requirements| !requirements.is_empty()))
+    }
+
     pub(crate) fn selects(&self, labels: &Labels) -> bool {
         self.0.as_ref().is_some_and(|requirements| requirements.iter().all(|one| one.holds(labels)))
     }

@@ -3,13 +3,13 @@
 use k8s_openapi::{api::core::v1::Pod, k8s_if_ge_1_36};
 
 use crate::{
-    Unmodelled,
+    Cluster, Unmodelled,
     node_affinity::{self, NodeRequirement, NodeTerm},
     ports::{self, HostPort},
     requests::{self, Amounts},
     taints::Toleration,
     terms::{self, AffinityTerm, Group, SpreadTerm},
-    volumes::{VolumePlace, Volumes},
+    volumes::VolumePlace,
 };
 
 /// What a pod asks. Pods with equal needs, of which the same terms of others speak, can stand in for each other.
@@ -39,10 +39,17 @@ pub(crate) struct Place {
 }
 
 impl Needs {
-    pub(crate) fn read(pod: &Pod, group: &Group, volumes: &Volumes) -> Self {
+    pub(crate) fn read(pod: &Pod, group: &Group, cluster: &Cluster) -> Self {
         let mut unmodelled = Vec::new();
         let found = &mut unmodelled;
-        let requests = requests::of(pod, found);
+        let mut requests = requests::of(pod, found);
+        requests.retain(|name, amount| {
+            let of_devices = requests::may_be_of_devices(name, &cluster.extended);
+            if of_devices && *amount > 0 {
+                found.push(Unmodelled::Devices(name.clone()));
+            }
+            !of_devices
+        });
         let empty = Default::default();
         let spec = pod.spec.as_ref().unwrap_or(&empty);
         let affinity = spec.affinity.as_ref();
@@ -54,7 +61,7 @@ impl Needs {
             place: Place {
                 nodes: NodeRequirement::read(spec, found),
                 tolerations: spec.tolerations.iter().flatten().filter_map(Toleration::read).collect(),
-                volumes: volumes.places(pod, found),
+                volumes: cluster.volumes.places(pod, found),
             },
             preferred_nodes: node_affinity::preferred(spec, found),
             affinity: terms::affinity(affinity, group, found),
@@ -67,6 +74,8 @@ impl Needs {
         for claim in spec.resource_claims.iter().flatten() {
             unmodelled.push(Unmodelled::DynamicResources(claim.name.clone()));
         }
+        let unpinned = needs.spread.iter().filter(|term| term.forbids_pins());
+        unmodelled.extend(unpinned.map(|term| Unmodelled::MinDomains(term.key.clone())));
         k8s_if_ge_1_36! {
             if spec.scheduling_group.is_some() {
                 unmodelled.push(Unmodelled::SchedulingGroup);

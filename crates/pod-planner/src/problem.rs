@@ -63,7 +63,7 @@ impl<'a> Problem<'a> {
             Some(node) => Standing::Bound(node.to_owned()),
             None => {
                 let group = cluster::group_of(pod);
-                Standing::Free(kinds.insert_full((Needs::read(pod, &group, &cluster.volumes), group)).0)
+                Standing::Free(kinds.insert_full((Needs::read(pod, &group, cluster), group)).0)
             }
         });
         let standings: Vec<_> = standings.collect();

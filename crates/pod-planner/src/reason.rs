@@ -99,7 +99,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Something that a pod asks and that is not taken into account: only the scheduler itself can tell whether a node will do.
+/// Something that a pod asks and that is not taken into account, or would not be if the pod were pinned: only the scheduler
+/// itself can tell whether a node will do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Unmodelled {
@@ -121,6 +122,10 @@ pub enum Unmodelled {
     Disk(String),
     /// A claim to devices (dynamic resource allocation).
     DynamicResources(String),
+    /// An extended resource that no node offers: a device class may serve it.
+    Devices(String),
+    /// A topology spread constraint with this key and `minDomains`, which would be another one for a pod that is pinned.
+    MinDomains(String),
     /// The pod belongs to a group of the scheduler's own.
     SchedulingGroup,
 }
@@ -139,6 +144,10 @@ impl fmt::Display for Unmodelled {
             Self::AttachLimit(driver) => write!(f, "how many volumes of `{driver}` a node takes"),
             Self::Disk(name) => write!(f, "the disk of volume `{name}`"),
             Self::DynamicResources(name) => write!(f, "the resource claim `{name}`"),
+            Self::Devices(name) => write!(f, "the resource `{name}`, which no node offers but devices may"),
+            Self::MinDomains(key) => {
+                write!(f, "the topology spread over `{key}`, whose minDomains a pinned pod cannot fulfil")
+            }
             Self::SchedulingGroup => f.write_str("the pod's scheduling group"),
         }
     }

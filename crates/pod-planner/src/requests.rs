@@ -1,10 +1,11 @@
 //! What a pod takes of a node, and what a node has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerStatus, Pod},
+    api::core::v1::{Container, ContainerStatus, Pod, PodSpec},
     apimachinery::pkg::api::resource,
+    k8s_if_ge_1_36,
 };
 use quantity::Quantity;
 
@@ -27,6 +28,23 @@ fn amount(resource: &str, quantity: &resource::Quantity) -> Option<i64> {
 /// What a node offers. What cannot be read counts as nothing.
 pub(crate) fn allocatable(quantities: &BTreeMap<String, resource::Quantity>) -> Amounts {
     quantities.iter().map(|(name, quantity)| (name.clone(), amount(name, quantity).unwrap_or(0))).collect()
+}
+
+/// Whether it is a resource that Kubernetes itself does not know, and that a device plugin or a device class serves.
+fn is_extended(name: &str) -> bool {
+    name.contains('/') && !name.contains("kubernetes.io/")
+}
+
+/// The extended resources among `allocatable`, of which there is any.
+pub(crate) fn extended(allocatable: &Amounts) -> impl Iterator<Item = String> {
+    let some = allocatable.iter().filter(|(name, amount)| **amount > 0 && is_extended(name));
+    some.map(|(name, _)| name.clone())
+}
+
+/// Whether a request for the resource may be served by devices, of which only the scheduler knows: it names a device class,
+/// or is for something that no node has. `offered` are the extended resources that some node has.
+pub(crate) fn may_be_of_devices(name: &str, offered: &BTreeSet<String>) -> bool {
+    name.starts_with("deviceclass.resource.kubernetes.io/") || (is_extended(name) && !offered.contains(name))
 }
 
 type Quantities = BTreeMap<String, resource::Quantity>;
@@ -67,7 +85,11 @@ pub(crate) fn of(pod: &Pod, unmodelled: &mut Vec<Unmodelled>) -> Amounts {
         }
         let (mut sidecars, mut most) = (Amounts::new(), Amounts::new());
         for container in spec.init_containers.iter().flatten() {
-            let mut now = of_container(pod, container, unmodelled);
+            let mut now = if is_sidecar(container) {
+                of_container(pod, container, unmodelled)
+            } else {
+                asked(container, unmodelled)
+            };
             if is_sidecar(container) {
                 add(&mut amounts, &now);
                 add(&mut sidecars, &now);
@@ -78,9 +100,7 @@ pub(crate) fn of(pod: &Pod, unmodelled: &mut Vec<Unmodelled>) -> Amounts {
             raise(&mut most, &now);
         }
         raise(&mut amounts, &most);
-        let whole = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-        let whole = read(whole, unmodelled).into_iter().filter(|(name, _)| is_of_whole_pods(name));
-        amounts.extend(whole);
+        amounts.extend(of_whole(pod, spec, unmodelled));
         add(&mut amounts, &read(spec.overhead.as_ref(), unmodelled));
     }
     amounts.insert(PODS.to_owned(), 1);
@@ -92,16 +112,56 @@ fn is_of_whole_pods(name: &str) -> bool {
     name == CPU || name == "memory" || name.starts_with("hugepages-")
 }
 
-/// A running container that is being resized takes the most of what is asked, granted and used.
-fn of_container(pod: &Pod, container: &Container, unmodelled: &mut Vec<Unmodelled>) -> Amounts {
-    let asked = container.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-    let mut amounts = read(asked, unmodelled);
-    if let Some(status) = status_of(pod, container) {
-        raise(&mut amounts, &read(status.allocated_resources.as_ref(), unmodelled));
-        let used = status.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-        raise(&mut amounts, &read(used, unmodelled));
+/// What is asked for the pod as a whole, and takes the place of what its containers ask.
+fn of_whole(pod: &Pod, spec: &PodSpec, unmodelled: &mut Vec<Unmodelled>) -> Amounts {
+    let asked = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+    let mut whole = read(asked, unmodelled);
+    whole.retain(|name, _| is_of_whole_pods(name));
+    k8s_if_ge_1_36! {
+        if let Some(status) = &pod.status
+            && let Some(used) = &status.resources
+        {
+            let granted = status.allocated_resources.as_ref();
+            let now = in_effect(pod, &whole, used.requests.as_ref(), granted, unmodelled);
+            whole.iter_mut().for_each(|(name, amount)| *amount = now.get(name).copied().unwrap_or(0));
+        }
     }
-    amounts
+    whole
+}
+
+fn asked(container: &Container, unmodelled: &mut Vec<Unmodelled>) -> Amounts {
+    read(container.resources.as_ref().and_then(|resources| resources.requests.as_ref()), unmodelled)
+}
+
+/// What a container takes that runs as long as its pod, and may be resized meanwhile.
+fn of_container(pod: &Pod, container: &Container, unmodelled: &mut Vec<Unmodelled>) -> Amounts {
+    let asked = asked(container, unmodelled);
+    let Some(status) = status_of(pod, container) else { return asked };
+    let Some(used) = &status.resources else { return asked };
+    in_effect(pod, &asked, used.requests.as_ref(), status.allocated_resources.as_ref(), unmodelled)
+}
+
+/// What is resized takes the most of what is asked, used and granted; what is asked counts only if the node can ever grant it.
+fn in_effect(
+    pod: &Pod,
+    asked: &Amounts,
+    used: Option<&Quantities>,
+    granted: Option<&Quantities>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Amounts {
+    let mut most = read(used, unmodelled);
+    raise(&mut most, &read(granted, unmodelled));
+    if !is_infeasible(pod) {
+        raise(&mut most, asked);
+    }
+    most
+}
+
+/// Whether the pod is to be resized to what its node can never grant.
+fn is_infeasible(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let pending = conditions.into_iter().flatten().find(|condition| condition.type_ == "PodResizePending");
+    pending.is_some_and(|pending| pending.reason.as_deref() == Some("Infeasible"))
 }
 
 fn status_of<'a>(pod: &'a Pod, container: &Container) -> Option<&'a ContainerStatus> {

@@ -142,12 +142,16 @@ pub(crate) struct SpreadTerm {
 }
 
 impl SpreadTerm {
+    /// Whether the pod must not be pinned for its sake: it would count the one place where it is pinned to, which are
+    /// fewer than it wants, and be refused as soon as there is another pod.
+    pub(crate) fn forbids_pins(&self) -> bool {
+        self.honors_affinity && self.min_domains > 1
+    }
+
     fn read(constraint: &TopologySpreadConstraint, of: &Group) -> Option<Self> {
-        let pods = Selector::read(constraint.label_selector.as_ref())?.with_keys(
-            constraint.match_label_keys.as_ref(),
-            &of.labels,
-            true,
-        );
+        let pods = Selector::read(constraint.label_selector.as_ref())?
+            .with_keys(constraint.match_label_keys.as_ref(), &of.labels, true)
+            .unless_empty();
         let honors = |policy: &Option<String>, default: bool| match policy.as_deref() {
             None => Some(default),
             Some("Honor") => Some(true),

@@ -88,17 +88,27 @@ impl Writer {
             }
             (None, _) => {}
         }
-        for pod in &intent.recycle {
-            self.applier.delete(&**pod).await.map_err(|source| failed(&**pod, source))?;
-            self.metrics.recycled();
-        }
+        let recycled = self.recycle(&intent.recycle).await?;
         let withdrawn = intent.withdraw.iter().map(|pod| (pod.clone(), Patch::Json(patch::withdraw(pod))));
         let reserved =
             intent.reserve.iter().map(|(pod, node)| (pod.clone(), Patch::Json(patch::reserve(pod, node))));
         let patches: Vec<_> = withdrawn.chain(reserved).collect();
         let wanted = patches.len();
         let written = self.patch_pods(Some("status"), patches).await?;
-        Ok(if written < wanted { Outcome::Outdated } else { Outcome::Written })
+        Ok(if written < wanted { Outcome::Outdated } else { recycled })
+    }
+
+    /// Deletes `pods`, as far as they are what they were: one that was bound meanwhile runs.
+    async fn recycle(&self, pods: &[Arc<Pod>]) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::Written;
+        for pod in pods {
+            if self.applier.delete_unchanged(&**pod).await.map_err(|source| failed(&**pod, source))? {
+                self.metrics.recycled();
+            } else {
+                outcome = Outcome::Outdated;
+            }
+        }
+        Ok(outcome)
     }
 
     /// Releases.

@@ -4,6 +4,7 @@ mod choose;
 mod entries;
 mod object;
 pub mod patch;
+mod refused;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,15 +19,17 @@ use podset_types::SchedulePlan;
 pub use self::{
     choose::External,
     object::{Wanted, plan_status},
+    refused::Refused,
 };
 use self::{
     choose::{choose, decision},
     entries::{Decision, Entry, entries, known},
+    refused::refused,
 };
 use crate::{
     dereference::World,
     phase::{Phase, after},
-    pods::{is_owned, is_reservable, is_unschedulable, nominated, pinned},
+    pods::{awaited, is_owned, is_reservable, is_unschedulable, nominated, pinned, priority},
     validate::{Member, PodSet},
 };
 
@@ -45,6 +48,8 @@ pub struct Intent {
     pub recycle: Vec<Arc<Pod>>,
     /// The members that would be, if anybody made others: their names.
     pub stranded: Vec<String>,
+    /// The members that the scheduler does not let go where they are pinned to, for reasons that are not known here.
+    pub refused: Vec<Refused>,
     /// The members that have no place, by uid: why.
     pub unplaced: BTreeMap<Uid, String>,
     /// What came of asking external planners; None if nobody was asked.
@@ -80,6 +85,7 @@ pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluste
     };
     let entries = entries(world, set, phase, &known, &decision);
     let (recycle, stranded) = lost_members(world, set, &entries, &decision);
+    let (refused, look_again) = refused(world, set, &entries, &decision);
     let held = || set.held().map(|member| (member, entries.get(&member.uid)));
     let reserve = held().filter_map(|(member, entry)| {
         let node = &entry?.node;
@@ -99,7 +105,8 @@ pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluste
         release: release.collect(),
         recycle: recycle.into_iter().map(|member| member.pod.clone()).collect(),
         stranded: stranded.into_iter().map(|member| member.name.clone()).collect(),
-        wake: next_limit(world, set, &entries),
+        wake: next_limit(world, set, &entries).into_iter().chain(look_again).min(),
+        refused,
         plan: object::wanted(world, set, phase, &entries, &decision),
         unplaced: decision.unplaced,
         external: decision.external,
@@ -148,12 +155,28 @@ fn lost_members<'a>(
     entries: &BTreeMap<Uid, Entry>,
     decision: &Decision,
 ) -> (Vec<&'a Member>, Vec<&'a Member>) {
-    let lost = set.on_their_way().filter(|member| {
-        let nowhere = is_suspect(world, member) && decision.unplaced.contains_key(&member.uid);
-        let late = limit(set, entries, member).is_some_and(|limit| limit <= world.now);
-        nowhere || late
-    });
+    let lost = set
+        .on_their_way()
+        .filter(|member| is_lost(world, set, entries, decision, member) && !is_made_room_for(world, member));
     lost.partition(|member| is_owned(&member.pod))
+}
+
+fn is_lost(
+    world: &World,
+    set: &PodSet,
+    entries: &BTreeMap<Uid, Entry>,
+    decision: &Decision,
+    member: &Member,
+) -> bool {
+    let nowhere = is_suspect(world, member) && decision.unplaced.contains_key(&member.uid);
+    let late = limit(set, entries, member).is_some_and(|limit| limit <= world.now);
+    nowhere || late
+}
+
+/// Whether the scheduler has evicted pods of lower priority for `member`, and they are going.
+fn is_made_room_for(world: &World, member: &Member) -> bool {
+    let lowest = awaited(&member.pod).and_then(|node| world.making_room.get(node));
+    lowest.is_some_and(|lowest| *lowest < priority(&member.pod))
 }
 
 /// When `member` of a gang has been on its way for too long.
@@ -173,11 +196,23 @@ pub fn reserves_all(set: &PodSet) -> bool {
 }
 
 /// Those of `releases` that still hold, now that the room is reserved and the set is as it is in `set`. Of a gang all or
-/// none.
-pub fn recheck(set: &PodSet, cluster: &Cluster, releases: Vec<Release>) -> Vec<(Arc<Pod>, Release)> {
+/// none. `unplaced` are the members for which there is no place.
+pub fn recheck(
+    set: &PodSet,
+    cluster: &Cluster,
+    unplaced: &BTreeSet<Uid>,
+    releases: Vec<Release>,
+) -> Vec<(Arc<Pod>, Release)> {
     let held: BTreeMap<&Uid, &Member> = set.held().map(|member| (&member.uid, member)).collect();
     let members: Vec<&Pod> = set.members.iter().map(|member| &*member.pod).collect();
-    let assignment = releases.iter().map(|release| (release.uid.clone(), release.node.clone())).collect();
+    // Those that were released before take their room, and others may have to be near them; what is wrong about them is not
+    // for a release to mend.
+    let settled = set.on_their_way().filter(|member| !unplaced.contains(&member.uid)).filter_map(|member| {
+        let node = pinned(&member.pod).or_else(|| nominated(&member.pod))?;
+        Some((member.uid.clone(), node.to_owned()))
+    });
+    let released = releases.iter().map(|release| (release.uid.clone(), release.node.clone()));
+    let assignment = settled.chain(released).collect();
     let problems = judge(cluster, &members, &assignment, set.settings.strategy).problems;
     let refused: BTreeSet<&Uid> = problems.iter().map(about).collect();
     let all = releases.len();

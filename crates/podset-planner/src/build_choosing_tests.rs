@@ -186,7 +186,7 @@ fn pods_of_the_set_that_have_ended_may_be_named() {
     let ended = pod("old", json!({"spec": {"nodeName": "n1"}, "status": {"phase": "Succeeded"}}));
     let case = Case::new(vec![held("a"), ended]);
     let intent = heard(&case, vec![answer("team/p", &[("a", "n2"), ("old", "n1")])]);
-    assert_eq!(plan_of(&intent), pairs(&[("a", "n2")]));
+    assert_eq!(plan_of(&intent), pairs(&[("a", "n2"), ("old", "n1")]));
     assert!(external(&intent).chosen.is_some());
 }
 

@@ -279,8 +279,17 @@ fn d13_entries_go_with_their_pods_and_the_plan_with_the_last() {
     let case = Case::new(vec![bound("a", "n1")]).planned(&[("a", "n1"), ("gone", "n2")]);
     assert_eq!(plan_of(&case.build()).keys().collect::<Vec<_>>(), ["a"]);
     assert!(Case::new(Vec::new()).planned(&[("gone", "n2")]).build().plan.is_none());
-    let ended = pod("a", json!({"spec": {"nodeName": "n1"}, "status": {"phase": "Succeeded"}}));
-    assert!(Case::new(vec![ended]).planned(&[("a", "n1")]).build().plan.is_none());
+    for phase in ["Succeeded", "Failed"] {
+        let mut ended = ended("a", phase);
+        let case = |ended: &Pod| Case::new(vec![ended.clone()]).planned(&[("a", "n1")]);
+        assert_eq!(plan_of(&case(&ended).build())["a"], "n1", "{phase}: it is there as long as its pod is");
+        ended.metadata.deletion_timestamp = ended.metadata.creation_timestamp.clone();
+        assert!(case(&ended).build().plan.is_none(), "{phase}");
+    }
+}
+
+fn ended(name: &str, phase: &str) -> Pod {
+    pod(name, json!({"spec": {"nodeName": "n1"}, "status": {"phase": phase}}))
 }
 
 #[test]
@@ -363,15 +372,18 @@ fn what_holds_no_longer_is_not_released_and_of_a_gang_nothing_is() {
         case = case.with("atomicity", json!(spec));
         let planned = releases(&case);
         case.strangers = vec![bound("x", "n1"), bound("y", "n1")];
-        recheck(&case.set(), &case.cluster(), planned)
+        recheck(&case.set(), &case.cluster(), &BTreeSet::new(), planned)
     };
     let kept: Vec<_> = now("BestEffort").into_iter().map(|(_, release)| release.uid).collect();
     assert_eq!(kept, ["b"]);
     assert!(now("Gang").is_empty());
     // What was not reserved after all is not released either.
     let case = Case::new(vec![held("a")]);
-    assert!(recheck(&case.set(), &case.cluster(), releases(&case)).is_empty());
+    assert!(recheck(&case.set(), &case.cluster(), &BTreeSet::new(), releases(&case)).is_empty());
 }
 
 #[path = "build_choosing_tests.rs"]
 mod choosing;
+
+#[path = "build_way_tests.rs"]
+mod on_their_way;

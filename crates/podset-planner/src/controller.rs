@@ -192,8 +192,8 @@ impl Planner {
             return Ok(Outcome::Outdated);
         };
         let (caches, releases) = (self.caches.clone(), std::mem::take(&mut intent.release));
-        let wanted = releases.len();
-        let good = spawn_blocking(move || recheck(&view.set, &survey(&caches), releases)).await?;
+        let (wanted, unplaced) = (releases.len(), intent.unplaced.keys().cloned().collect());
+        let good = spawn_blocking(move || recheck(&view.set, &survey(&caches), &unplaced, releases)).await?;
         let outcome = self.writer.release(&good).await?;
         Ok(if good.len() < wanted { Outcome::Outdated } else { outcome })
     }

@@ -1,6 +1,9 @@
 //! Step 1: what is there, from caches.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use controller_kit::{Cache, Index};
 use jiff::Timestamp;
@@ -12,7 +15,7 @@ use podset_types::{SchedulePlan, ScheduleTrigger, plan_name};
 use crate::{
     caches::Caches,
     consult::Consulted,
-    pods::{pinned, set_of, takes_room},
+    pods::{awaited, is_leaving, node_of, pinned, priority, set_of, takes_room},
     resolve::resolved,
 };
 
@@ -29,6 +32,8 @@ pub struct World {
     pub plan: Option<Arc<SchedulePlan>>,
     /// The nodes that pods are pinned to and that are not there.
     pub lost: BTreeSet<String>,
+    /// The nodes where members wait for others to go: the lowest priority of a pod that is going there.
+    pub making_room: BTreeMap<String, i32>,
     /// What the set's external planners said; None if they were not asked.
     pub consulted: Option<Arc<Consulted>>,
     /// When this was read.
@@ -44,6 +49,7 @@ impl World {
             pods: Vec::new(),
             plan: None,
             lost: BTreeSet::new(),
+            making_room: BTreeMap::new(),
             consulted: None,
             now,
         }
@@ -55,7 +61,23 @@ pub fn dereference(caches: &Caches, trigger: &Arc<ScheduleTrigger>, now: Timesta
     let world = caches.sets().world(trigger, now);
     let pins = world.pods.iter().filter_map(|pod| pinned(pod));
     let lost = pins.filter(|node| caches.stores.nodes.get("", node).is_none()).map(str::to_owned).collect();
-    World { lost, ..world }
+    let making_room = making_room(caches, &world.pods);
+    World { lost, making_room, ..world }
+}
+
+/// The lowest priority of a pod that is going, for each node that some of `pods` await.
+fn making_room(caches: &Caches, pods: &[Arc<Pod>]) -> BTreeMap<String, i32> {
+    let mut lowest = BTreeMap::new();
+    let awaited: BTreeSet<_> = pods.iter().filter_map(|pod| awaited(pod)).collect();
+    if awaited.is_empty() {
+        return lowest;
+    }
+    let is_going = |pod: &Pod| is_leaving(pod) && node_of(pod).is_some_and(|node| awaited.contains(node));
+    for pod in caches.stores.pods.list_all(is_going) {
+        let known = lowest.entry(node_of(&pod).unwrap_or_default().to_owned()).or_insert(i32::MAX);
+        *known = priority(&pod).min(*known);
+    }
+    lowest
 }
 
 /// What the parts of sets are found in, whatever else is known of the cluster.
@@ -107,4 +129,55 @@ pub fn survey(caches: &Caches) -> Cluster {
         &volumes,
         namespaces.iter().map(AsRef::as_ref),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::caches::Stores;
+
+    fn pod(name: &str, node: &str, priority: i32, leaving: Value) -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "deletionTimestamp": leaving},
+            "spec": {"containers": [], "nodeName": node, "priority": priority},
+        }))
+        .unwrap()
+    }
+
+    /// Refused on `node`, to which it is pinned, with this nomination.
+    fn refused(node: &str, nominated: &str) -> Arc<Pod> {
+        let mut pod = pod("waits", "", 9, Value::Null);
+        let field = json!({"key": "metadata.name", "operator": "In", "values": [node]});
+        let terms = json!({"nodeSelectorTerms": [{"matchFields": [field]}]});
+        let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}});
+        pod.spec.as_mut().unwrap().affinity = Some(serde_json::from_value(affinity).unwrap());
+        let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable"});
+        let status = json!({"nominatedNodeName": nominated, "conditions": [condition]});
+        pod.status = Some(serde_json::from_value(status).unwrap());
+        Arc::new(pod)
+    }
+
+    #[test]
+    fn room_is_made_by_who_goes_from_a_node_that_a_refused_member_awaits() {
+        let now = json!("2026-01-01T00:00:00Z");
+        let pods = [
+            pod("low", "n1", 1, now.clone()),
+            pod("high", "n1", 3, now.clone()),
+            pod("stays", "n1", 0, Value::Null),
+            pod("elsewhere", "n2", 0, now),
+        ];
+        let caches = Caches::new(Stores {
+            triggers: Cache::from_objects([]),
+            plans: Cache::from_objects([]),
+            pods: Cache::from_objects(pods),
+            nodes: Cache::from_objects([]),
+            claims: Cache::from_objects([]),
+            volumes: Cache::from_objects([]),
+            namespaces: Cache::from_objects([]),
+        });
+        assert_eq!(making_room(&caches, &[refused("n1", "n1")]), [("n1".to_owned(), 1)].into());
+        assert!(making_room(&caches, &[refused("n1", "n2"), refused("n1", "")]).is_empty());
+    }
 }

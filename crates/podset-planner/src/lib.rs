@@ -22,6 +22,7 @@ mod caches;
 mod consult;
 mod controller;
 mod dereference;
+mod digest;
 mod events;
 pub mod extender;
 mod gather;

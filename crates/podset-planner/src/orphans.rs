@@ -1,4 +1,4 @@
-//! Pods that are held although nobody says when their set is to be scheduled: they are told so.
+//! Pods that are held although nobody says when their set is to be scheduled, or of which set they are: they are told so.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use k8s_controller::events::{Event, EventRecorder, EventType};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt as _, runtime::controller::Action};
-use podset_types::{LABEL_POD_SET, Reason};
+use podset_types::{GATE, LABEL_POD_SET, Reason};
 
 use crate::{
     caches::Caches,
@@ -24,24 +24,24 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long what was told is remembered: as long as the API server keeps events, unless it is told otherwise.
 const REMEMBER: Duration = Duration::from_secs(3600);
 
-/// Which pods were told, by uid, and when. Lost when the process ends, which costs an event for each that still waits.
+/// Which pods were told what, by uid and reason, and when. Lost when the process ends, which costs an event for each that still waits.
 #[derive(Debug, Default)]
 pub struct Told(Mutex<HashMap<String, Instant>>);
 
 impl Told {
-    /// Whether `uid` has to be told at the time `now`; it is taken to be told from then on.
-    fn is_news(&self, uid: &str, now: Instant) -> bool {
+    /// Whether `what` has to be told at the time `now`; it is taken to be told from then on.
+    fn is_news(&self, what: &str, now: Instant) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.retain(|_, last| now.duration_since(*last) < REMEMBER);
-        let news = !told.contains_key(uid);
+        let news = !told.contains_key(what);
         if news {
-            told.insert(uid.to_owned(), now);
+            told.insert(what.to_owned(), now);
         }
         news
     }
 }
 
-/// Tells `pod`, once, that it waits for a trigger, if it does at the time `now`. What cannot be told is logged: nothing
+/// Tells `pod`, once, that it waits for a trigger, or for the name of a set, if it does at the time `now`. What cannot be told is logged: nothing
 /// depends on it.
 pub async fn tell(
     caches: &Caches,
@@ -53,22 +53,44 @@ pub async fn tell(
     if caches.ready().await.is_err() {
         return Action::await_change();
     }
-    let Some(set) = orphaned(caches, &pod) else { return Action::await_change() };
+    let Some(orphan) = orphaned(caches, &pod) else { return Action::await_change() };
     if let Some(left) = grace(&pod, now) {
         return Action::requeue(left);
     }
-    if told.is_news(&pod.uid().unwrap_or_default(), Instant::now())
-        && let Err(error) = events.publish(&*pod, &event(&pod, set)).await
+    let key = format!("{}/{}", pod.uid().unwrap_or_default(), orphan.reason());
+    if told.is_news(&key, Instant::now())
+        && let Err(error) = events.publish(&*pod, &event(&pod, &orphan)).await
     {
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell a pod why it waits");
     }
     Action::await_change()
 }
 
-/// The set of `pod`, if that is held and no trigger governs its set.
-fn orphaned<'a>(caches: &Caches, pod: &'a Pod) -> Option<&'a str> {
-    let set = set_of(pod.labels()).filter(|_| is_held(pod) && is_alive(pod))?;
-    caches.governing.get(&pod.namespace().unwrap_or_default(), set).is_empty().then_some(set)
+/// Why nobody will release a pod.
+enum Orphan<'a> {
+    /// No trigger governs its set.
+    NoTrigger(&'a str),
+    /// It is of no set, and has our gate all the same.
+    NoPodSet,
+}
+
+impl Orphan<'_> {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NoTrigger(_) => Reason::NoTrigger,
+            Self::NoPodSet => Reason::NoPodSet,
+        }
+    }
+}
+
+/// Why nobody will release `pod`, if that is held.
+fn orphaned<'a>(caches: &Caches, pod: &'a Pod) -> Option<Orphan<'a>> {
+    if !is_held(pod) || !is_alive(pod) {
+        return None;
+    }
+    let Some(set) = set_of(pod.labels()) else { return Some(Orphan::NoPodSet) };
+    let triggers = caches.governing.get(&pod.namespace().unwrap_or_default(), set);
+    triggers.is_empty().then_some(Orphan::NoTrigger(set))
 }
 
 /// How long its trigger may still take.
@@ -77,16 +99,23 @@ fn grace(pod: &Pod, now: Timestamp) -> Option<Duration> {
     Duration::try_from(left).ok().filter(|left| !left.is_zero())
 }
 
-fn event(pod: &Pod, set: &str) -> Event {
+fn event(pod: &Pod, orphan: &Orphan<'_>) -> Event {
     let namespace = pod.namespace().unwrap_or_default();
-    Event {
-        type_: EventType::Warning,
-        reason: Reason::NoTrigger.to_string(),
-        action: "Hold".to_owned(),
-        note: Some(format!(
+    let note = match orphan {
+        Orphan::NoTrigger(set) => format!(
             "held: no ScheduleTrigger in namespace {namespace} has the label {LABEL_POD_SET}: {set}; create one to have \
              the set scheduled"
-        )),
+        ),
+        Orphan::NoPodSet => format!(
+            "held by the gate {GATE}, but names no set: set the label {LABEL_POD_SET} to the name of a pod set, or remove \
+             the gate"
+        ),
+    };
+    Event {
+        type_: EventType::Warning,
+        reason: orphan.reason().to_string(),
+        action: "Hold".to_owned(),
+        note: Some(note),
         related: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Pod};
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Pod, PodCondition};
 use kube::ResourceExt as _;
 use podset_types::{GATE, LABEL_POD_SET, SCHEDULER, Ticket};
 
@@ -74,27 +74,64 @@ pub fn nominated(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.nominated_node_name.as_deref().filter(|node| !node.is_empty())
 }
 
-/// Whether `pod` counts: it has not ended, and is not about to.
+/// How `pod` has ended, if it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It has done its work.
+    Succeeded,
+    /// It has not.
+    Failed,
+}
+
+/// How `pod` has ended; None if it has not.
+pub fn end(pod: &Pod) -> Option<End> {
+    match pod.status.as_ref()?.phase.as_deref()? {
+        "Succeeded" => Some(End::Succeeded),
+        "Failed" => Some(End::Failed),
+        _ => None,
+    }
+}
+
+/// Whether `pod` is being deleted.
+pub fn is_leaving(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_some()
+}
+
+/// Whether `pod` has not ended, and is not about to.
 pub fn is_alive(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Succeeded" | "Failed"))
+    !is_leaving(pod) && end(pod).is_none()
 }
 
 /// Whether `pod` takes room on a node or has some reserved.
 pub fn takes_room(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     let has_room = || node_of(pod).is_some() || nominated(pod).is_some() || ticket(pod).is_some();
-    !matches!(phase, Some("Succeeded" | "Failed")) && has_room()
+    end(pod).is_none() && has_room()
 }
 
-/// Whether the scheduler has found no node for `pod`.
-pub fn is_unschedulable(pod: &Pod) -> bool {
+/// What the scheduler says if it has found no node for `pod`.
+pub fn refusal(pod: &Pod) -> Option<&PodCondition> {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|condition| {
+    conditions.into_iter().flatten().find(|condition| {
         condition.type_ == "PodScheduled"
             && condition.status == "False"
             && condition.reason.as_deref() == Some("Unschedulable")
     })
+}
+
+/// Whether the scheduler has found no node for `pod`.
+pub fn is_unschedulable(pod: &Pod) -> bool {
+    refusal(pod).is_some()
+}
+
+/// How much `pod` matters beside others.
+pub fn priority(pod: &Pod) -> i32 {
+    pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or_default()
+}
+
+/// The node to which `pod` is pinned, although the scheduler refused it there, and for which it has a reservation: one that
+/// the scheduler keeps or gives for a pod that it evicts others for.
+pub fn awaited(pod: &Pod) -> Option<&str> {
+    pinned(pod).filter(|node| is_unschedulable(pod) && nominated(pod) == Some(*node))
 }
 
 /// What allows one node alone.
@@ -199,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_or_is_about_to_does_not_count() {
+    fn what_has_ended_or_is_about_to_is_not_alive() {
         assert!(is_alive(&pod("status: {phase: Running}")) && is_alive(&Pod::default()));
         assert!(!is_alive(&pod("status: {phase: Failed}")) && !is_alive(&pod("status: {phase: Succeeded}")));
         let mut leaving = pod("status: {phase: Running}");

@@ -1,5 +1,7 @@
 //! Step 6: what to say of a set in its trigger. Pure.
 
+use std::collections::BTreeSet;
+
 use conditions::{Desired, Status};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -95,10 +97,13 @@ fn counts(set: &PodSet, intent: &Intent) -> MemberCounts {
         number(set.members.iter().filter(|member| wanted(&member.stage)).count())
     };
     let bound = count(|stage| matches!(stage, Stage::Bound(_)));
+    let failed: BTreeSet<_> = set.failed.iter().map(|pod| &pod.name).collect();
+    let entries = intent.plan.iter().flat_map(|wanted| &wanted.plan.spec.plan);
+    let planned = entries.filter(|item| !failed.contains(&item.pod)).count();
     MemberCounts {
         total: number(set.members.len()),
         gated: count(|stage| *stage == Stage::Held),
-        planned: number(intent.plan.as_ref().map_or(0, |wanted| wanted.plan.spec.plan.len())),
+        planned: number(planned),
         released: count(|stage| *stage == Stage::Released) + bound,
         bound,
     }
@@ -154,6 +159,17 @@ fn degraded(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
             intent.stranded.len()
         );
         return Said(Status::True, Reason::Stranded, message);
+    }
+    if let Some(first) = intent.refused.first() {
+        let message = format!(
+            "The scheduler does not let {} go to {}, where it is planned ({} such): remove what it names, or delete the pod, to \
+             have it planned anew if something makes another. It says: {}",
+            first.name,
+            first.node,
+            intent.refused.len(),
+            first.why
+        );
+        return Said(Status::True, Reason::Refused, message);
     }
     if drift > 0 {
         let name = &set.plan_name;

@@ -112,7 +112,11 @@ fn what_needs_somebody_degrades_and_is_what_ready_says() {
     let malformed = told(&world(&json!({"state": "Planning", "quietTime": "2x"}), &[]), &Intent::default());
     let stranded = Intent { stranded: vec!["web-0".to_owned()], ..Intent::default() };
     let stranded = told(&world(&json!({"state": "Schedule"}), &[bound()]), &stranded);
-    for (status, reason) in [(malformed, "MalformedDuration"), (stranded, "Stranded")] {
+    let (name, node, why) = ("web-0".to_owned(), "n1".to_owned(), "0/3 nodes are available".to_owned());
+    let refused = Intent { refused: vec![crate::build::Refused { name, node, why }], ..Intent::default() };
+    let refused = told(&world(&json!({"state": "Schedule"}), &[bound()]), &refused);
+    assert!(message(&refused, "Degraded").contains("0/3 nodes are available"));
+    for (status, reason) in [(malformed, "MalformedDuration"), (stranded, "Stranded"), (refused, "Refused")] {
         let words = conditions_of(&status);
         assert!(words.contains(&format!("Degraded True {reason}")), "{words:?}");
         assert_eq!(message(&status, "Ready"), message(&status, "Degraded"));
@@ -168,4 +172,20 @@ fn what_was_said_of_external_planners_stays_until_they_are_asked_again_or_gone()
     assert_eq!(told(&world, &Intent::default()), first);
     let gone = Intent { external: Some(crate::build::External::default()), ..Intent::default() };
     assert!(conditions::find(&told(&world, &gone).conditions, "ExternalPlanners").is_none());
+}
+
+#[test]
+fn who_has_done_its_work_is_a_member_and_who_has_failed_is_none() {
+    let mut world = world(&json!({"state": "Schedule"}), &[bound(), bound(), bound()]);
+    for (pod, phase) in world.pods.iter_mut().zip(["Succeeded", "Failed", "Running"]) {
+        Arc::make_mut(pod).status.get_or_insert_default().phase = Some(phase.to_owned());
+    }
+    let set = validate(&world).unwrap();
+    let intent = crate::build::build(&world, &set, &phase(&world, &set), None);
+    let status = told(&world, &intent);
+    assert_eq!(
+        status.members.unwrap(),
+        MemberCounts { total: 2, planned: 2, released: 2, bound: 2, ..MemberCounts::default() }
+    );
+    assert!(conditions_of(&status).contains(&"Ready True Succeeded".to_owned()));
 }

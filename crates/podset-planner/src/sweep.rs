@@ -10,7 +10,7 @@ use podset_types::{SchedulePlan, plan_name};
 
 use crate::{
     caches::Caches,
-    pods::{is_alive, set_of},
+    pods::{is_leaving, set_of},
 };
 
 /// When a deletion that failed is tried again.
@@ -42,5 +42,5 @@ fn is_left_over(caches: &Caches, plan: &SchedulePlan) -> bool {
     plan.name_any() == plan_name(&namespace, set)
         && plan.metadata.deletion_timestamp.is_none()
         && caches.governing.get(&namespace, set).is_empty()
-        && !caches.members.get(&namespace, set).iter().any(|pod| is_alive(pod))
+        && !caches.members.get(&namespace, set).iter().any(|pod| !is_leaving(pod))
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use controller_kit::Cache;
-use futures::{Stream, StreamExt as _, channel::mpsc, stream, stream::BoxStream};
+use futures::{Stream, StreamExt as _, channel::mpsc, future::ready, stream, stream::BoxStream};
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Resource, ResourceExt as _,
@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::{
     caches::{AllChanges, Caches, Changes},
+    digest::{of_node, of_occupant},
     gather::gather,
     pods::{is_held, set_of},
 };
@@ -54,8 +55,11 @@ pub fn work(caches: &Caches, changes: AllChanges, schedulers: Changes<Lease>) ->
         triggers.flat_map(move |changed| stream::iter(rivals(&governing, &mut of_triggers, changed)));
     let mut pod_sets = Sets::new(stores.pods.clone());
     let room = elsewhere.clone();
+    let mut occupants = Seen::new(stores.pods.clone(), of_occupant);
     let pods = changed(pods).flat_map(move |pod| {
-        room.notify_one();
+        if occupants.is_news(&pod) {
+            room.notify_one();
+        }
         let woken: Vec<_> = pod_sets.touched(&pod).into_iter().flat_map(|set| of_pods.wake(&set)).collect();
         if woken.is_empty() {
             of_pods.orphaned(pod);
@@ -69,10 +73,13 @@ pub fn work(caches: &Caches, changes: AllChanges, schedulers: Changes<Lease>) ->
             plan_sets.touched(&plan).into_iter().flat_map(|set| of_plans.wake(&set)).collect::<Vec<_>>(),
         )
     });
+    let mut seen = Seen::new(stores.nodes.clone(), |node| Some(of_node(node)));
+    // A node sends its heartbeat all the time.
+    let nodes = nodes.filter(move |node| ready(node.as_ref().is_ok_and(|node| seen.is_news(node))));
     let concerned = stream::select_all([
         pods.boxed(),
         plans.boxed(),
-        notifies(nodes, &elsewhere),
+        notifies(nodes.boxed(), &elsewhere),
         notifies(claims, &elsewhere),
         notifies(volumes, &elsewhere),
         notifies(namespaces, &elsewhere),
@@ -100,7 +107,7 @@ fn notifies<K: Send + 'static>(
     changes
         .filter_map(move |_| {
             notify.notify_one();
-            futures::future::ready(None)
+            ready(None)
         })
         .boxed()
 }
@@ -176,6 +183,33 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Sets<K> {
     }
 }
 
+/// What planning saw of each object of a kind when it last changed: what it does not see is no reason to look again.
+struct Seen<K: Resource<DynamicType = ()> + Clone + 'static> {
+    cache: Cache<K>,
+    /// None of what planning does not see at all.
+    digest: fn(&K) -> Option<u64>,
+    /// By uid.
+    last: HashMap<String, u64>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Seen<K> {
+    fn new(cache: Cache<K>, digest: fn(&K) -> Option<u64>) -> Self {
+        Self { cache, digest, last: HashMap::new() }
+    }
+
+    /// Whether planning sees another `object` than before, or none any more.
+    fn is_news(&mut self, object: &K) -> bool {
+        let uid = object.uid().unwrap_or_default();
+        let there = self.cache.get(&object.namespace().unwrap_or_default(), &object.name_any());
+        let digest =
+            there.filter(|there| there.uid() == object.uid()).and_then(|there| (self.digest)(&there));
+        match digest {
+            Some(digest) => self.last.insert(uid, digest) != Some(digest),
+            None => self.last.remove(&uid).is_some(),
+        }
+    }
+}
+
 /// Finds who looks after a set.
 #[derive(Clone)]
 struct Wake {
@@ -215,5 +249,34 @@ impl Wake {
 
     fn wake(&self, set: &SetKey) -> Vec<ObjectRef<ScheduleTrigger>> {
         self.governing(set).iter().map(|trigger| ObjectRef::from_obj(&**trigger)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Node;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_that_planning_does_not_see_is_no_news() {
+        let mut seen = Seen::<Node>::new(Cache::from_objects([]), |node| Some(of_node(node)));
+        let mut is_news = |cordoned: bool, heartbeat: &str, is_there: bool| {
+            let ready = json!({"type": "Ready", "status": "True", "lastHeartbeatTime": heartbeat});
+            let node: Node = serde_json::from_value(json!({
+                "metadata": {"name": "n1", "uid": "u"}, "spec": {"unschedulable": cordoned},
+                "status": {"conditions": [ready]},
+            }))
+            .unwrap();
+            seen.cache = Cache::from_objects(is_there.then(|| node.clone()));
+            seen.is_news(&node)
+        };
+        let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z");
+        assert!(is_news(false, first, true));
+        assert!(!is_news(false, second, true), "a heartbeat");
+        assert!(is_news(true, second, true), "a cordon");
+        assert!(is_news(true, second, false), "it is gone");
+        assert!(!is_news(true, second, false), "it was gone before");
     }
 }

@@ -13,7 +13,7 @@ use podset_types::{
 
 use crate::{
     dereference::World,
-    pods::{Stage, created, is_alive, set_of, stage},
+    pods::{End, Stage, created, end, is_leaving, node_of, set_of, stage},
 };
 
 /// A set and what is asked for it.
@@ -25,8 +25,11 @@ pub struct PodSet {
     pub name: String,
     /// The name of its plan.
     pub plan_name: String,
-    /// The pods that count, sorted by name.
+    /// The pods that count, sorted by name. One that has done its work still does, where it did it.
     pub members: Vec<Member>,
+    /// The pods that have failed where they were bound, sorted by name: nothing is asked of them, but what was planned for
+    /// them stays known.
+    pub failed: Vec<Member>,
     /// What is asked for.
     pub settings: Settings,
 }
@@ -99,11 +102,16 @@ pub fn validate(world: &World) -> Result<PodSet, Refusal> {
         return Err(Refusal::Conflict(winner.name_any()));
     }
     let namespace = trigger.namespace().unwrap_or_default();
+    let there = world.pods.iter().filter(|pod| !is_leaving(pod));
+    // What has ended without a node was never anywhere.
+    let there = there.filter(|pod| end(pod).is_none() || node_of(pod).is_some());
+    let (failed, members): (Vec<_>, Vec<_>) = there.partition(|pod| end(pod) == Some(End::Failed));
     Ok(PodSet {
         plan_name: plan_name(&namespace, &name),
         namespace,
         name,
-        members: world.pods.iter().filter(|pod| is_alive(pod)).map(member).collect(),
+        members: members.into_iter().map(member).collect(),
+        failed: failed.into_iter().map(member).collect(),
         settings: settings(trigger),
     })
 }

@@ -150,7 +150,7 @@ pub struct PlanRef {
     pub name: String,
 }
 
-/// How many members of a set there are, pods that have ended or are being deleted aside.
+/// How many members of a set there are, pods that have failed or are being deleted aside.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberCounts {

@@ -36,7 +36,7 @@ pub enum Reason {
     NoMembers,
     /// Of an event on a pod: no trigger governs its set.
     NoTrigger,
-    /// The trigger has no label that names a set.
+    /// The trigger has no label that names a set, or a pod that is held has none.
     NoPodSet,
     /// The trigger is set back to `Planning` by hand, or was never set to `Schedule`, and has no quiet time.
     HeldByUser,
@@ -60,4 +60,6 @@ pub enum Reason {
     Drifted,
     /// Members are released to a node that cannot take them, and nobody would make them again.
     Stranded,
+    /// Members are pinned to a node that the scheduler has refused them for half a minute, although they seem to fit.
+    Refused,
 }

@@ -303,6 +303,17 @@ fn spread_counts(constraint: &TopologySpreadConstraint, pod: &Pod, other: &Pod) 
         && keys.into_iter().all(|key| own.get(key).is_none_or(|value| others.get(key) == Some(value)))
 }
 
+/// Of those that are there, kube-scheduler counts none for a selector without requirements.
+fn counts_nobody(constraint: &TopologySpreadConstraint, pod: &Pod) -> bool {
+    let own = labels(pod);
+    let asks = |selector: &LabelSelector| {
+        selector.match_labels.iter().flatten().next().is_some()
+            || selector.match_expressions.iter().flatten().next().is_some()
+    };
+    !constraint.label_selector.as_ref().is_some_and(asks)
+        && !constraint.match_label_keys.iter().flatten().any(|key| own.contains_key(key))
+}
+
 fn is_spread(world: &World, placed: &Placed<'_>, pod: &Pod, node: &Node) -> bool {
     let all = spec(pod).topology_spread_constraints.iter().flatten();
     let hard: Vec<_> = all.filter(|constraint| constraint.when_unsatisfiable == "DoNotSchedule").collect();
@@ -321,7 +332,10 @@ fn is_spread(world: &World, placed: &Placed<'_>, pod: &Pod, node: &Node) -> bool
             counts.entry(node_labels(at)[key].clone()).or_default();
         }
         for (other, at) in placed.iter().filter(|(_, at)| counted(at)) {
-            if other.metadata.deletion_timestamp.is_none() && spread_counts(constraint, pod, other) {
+            if other.metadata.deletion_timestamp.is_none()
+                && !counts_nobody(constraint, pod)
+                && spread_counts(constraint, pod, other)
+            {
                 *counts.entry(node_labels(at)[key].clone()).or_default() += 1;
             }
         }

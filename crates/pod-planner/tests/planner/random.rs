@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod};
 use pod_planner::{Binding, Effort, Options, Plan, Strategy, judge};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
@@ -102,6 +102,41 @@ fn no_plan_breaks_a_rule_and_where_all_fit_all_are_placed() {
     );
     println!("{found} complete plans found of {possible} possible ones in {WORLDS} worlds");
     assert!(found * 100 >= possible * 99, "{found} of {possible} complete plans were found");
+}
+
+/// What a release makes of a pod that is to be pinned.
+fn pin(pod: &mut Pod, node: &str) {
+    let only = NodeSelectorRequirement {
+        key: "metadata.name".to_owned(),
+        operator: "In".to_owned(),
+        values: Some(vec![node.to_owned()]),
+    };
+    let affinity = pod.spec.get_or_insert_default().affinity.get_or_insert_default();
+    let affinity = affinity.node_affinity.get_or_insert_default();
+    let required = affinity.required_during_scheduling_ignored_during_execution.get_or_insert_default();
+    if required.node_selector_terms.is_empty() {
+        required.node_selector_terms.push(NodeSelectorTerm::default());
+    }
+    for term in &mut required.node_selector_terms {
+        term.match_fields.get_or_insert_default().push(only.clone());
+    }
+}
+
+#[test]
+fn a_plan_breaks_no_rule_either_once_its_pods_are_pinned() {
+    let mut pinned = 0;
+    for seed in 0..WORLDS {
+        let mut world = generate::world(seed);
+        let plan = world.plan(&options(seed));
+        for placement in plan.placements.iter().filter(|placement| placement.binding == Binding::Pin) {
+            let mut members = world.members.iter_mut();
+            let pod = members.find(|pod| pod.metadata.uid.as_ref() == Some(&placement.pod.uid)).unwrap();
+            pin(pod, &placement.node);
+            pinned += 1;
+        }
+        check(&world, &plan, seed);
+    }
+    assert!(pinned > 1000, "{pinned}");
 }
 
 #[test]

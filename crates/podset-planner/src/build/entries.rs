@@ -10,7 +10,7 @@ use super::External;
 use crate::{
     dereference::World,
     phase::Phase,
-    pods::{Stage, pinned},
+    pods::{Stage, is_unschedulable, pinned},
     validate::{Member, PodSet},
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Entry {
     pub(super) node: NodeName,
     /// Why it is only nominated.
     pub(super) nominated_because: Option<String>,
-    /// When it was first seen released and not bound; known of gangs with a time limit.
+    /// When it was first seen released and not bound; known of gangs with a time limit, and of who is refused.
     pub(super) released_at: Option<Time>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Decision {
     pub(super) external: Option<External>,
 }
 
-/// What stands in `plan` for the members of `set`.
+/// What stands in `plan` for the members of `set`, and for those that have failed.
 ///
 /// Which pods its entries are about stands in the status, which is written after them. Where that has not come about,
 /// an entry is about the pod that has the name.
@@ -48,7 +48,7 @@ pub(super) fn known(plan: Option<&SchedulePlan>, set: &PodSet) -> BTreeMap<Uid, 
         plan.spec.plan.iter().map(|item| (item.pod.as_str(), &item.node)).collect();
     let planned = plan.status.iter().flat_map(|status| &status.pods);
     let planned: BTreeMap<&str, _> = planned.map(|planned| (planned.pod.as_str(), planned)).collect();
-    let entries = set.members.iter().filter_map(|member| {
+    let entries = set.members.iter().chain(&set.failed).filter_map(|member| {
         let planned = planned.get(member.name.as_str());
         if planned.is_some_and(|planned| planned.uid != member.uid) {
             return None;
@@ -64,7 +64,8 @@ pub(super) fn known(plan: Option<&SchedulePlan>, set: &PodSet) -> BTreeMap<Uid, 
     entries.collect()
 }
 
-/// What is to stand in the plan. What was decided for a member that is no longer held is never changed.
+/// What is to stand in the plan. What was decided for a member that is no longer held is never changed, and stays as long as
+/// the pod does.
 pub(super) fn entries(
     world: &World,
     set: &PodSet,
@@ -85,7 +86,9 @@ pub(super) fn entries(
             Some(Entry { released_at: released_at(world, set, member, &entry), ..entry })
         }
     };
-    set.members.iter().filter_map(|member| Some((member.uid.clone(), entry(member)?))).collect()
+    let of_members = set.members.iter().filter_map(|member| Some((member.uid.clone(), entry(member)?)));
+    let of_failed = set.failed.iter().filter_map(|pod| known.get_key_value(&pod.uid));
+    of_members.chain(of_failed.map(|(uid, entry)| (uid.clone(), entry.clone()))).collect()
 }
 
 /// Where a member is, or must go, that was never planned.
@@ -94,8 +97,16 @@ fn fact(member: &Member) -> Option<Entry> {
     Some(Entry { name: member.name.clone(), node, nominated_because: None, released_at: None })
 }
 
+/// Whether the scheduler does not let `member` go to the node that it is pinned to.
+pub(super) fn is_refused(member: &Member) -> bool {
+    member.stage == Stage::Released && pinned(&member.pod).is_some() && is_unschedulable(&member.pod)
+}
+
 fn released_at(world: &World, set: &PodSet, member: &Member, entry: &Entry) -> Option<Time> {
-    set.settings.gang?.timeout?;
+    let is_limited = set.settings.gang.is_some_and(|gang| gang.timeout.is_some());
+    if !is_limited && !is_refused(member) {
+        return None;
+    }
     let now = || (member.stage == Stage::Released).then(|| Time(conditions::whole_seconds(world.now)));
     entry.released_at.clone().or_else(now)
 }

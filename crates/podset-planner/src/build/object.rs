@@ -47,7 +47,7 @@ pub(super) fn wanted(
     entries: &BTreeMap<Uid, Entry>,
     decision: &Decision,
 ) -> Option<Wanted> {
-    if set.members.is_empty() || (entries.is_empty() && *phase != Phase::Scheduling) {
+    if entries.is_empty() && (set.members.is_empty() || *phase != Phase::Scheduling) {
         return None;
     }
     let names: BTreeMap<&Uid, &str> =

@@ -86,6 +86,31 @@ async fn a_scheduler_that_starts_anew_is_told_what_is_reserved() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_has_the_gate_and_names_no_set_is_told() {
+    let world = World::new(&json!({"state": "Schedule"}), 1, 0);
+    for (name, set) in [("unlabelled", None), ("empty", Some(""))] {
+        let mut unnamed = pod(name, set.unwrap_or_default());
+        if set.is_none() {
+            unnamed.metadata.labels = None;
+        }
+        world.server.insert(unnamed);
+    }
+    let told = |pod: &str| {
+        let mut events = world.server.list::<Event>().into_iter();
+        events.any(|event| {
+            event.regarding.is_some_and(|it| it.name.as_deref() == Some(pod))
+                && event.reason.as_deref() == Some("NoPodSet")
+                && event.note.is_some_and(|note| note.contains("set the label planner.ciena.io/pod-set"))
+        })
+    };
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    until("both are told", || told("unlabelled") && told("empty")).await;
+    drop(stop);
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_pod_that_loses_its_trigger_or_never_had_one_is_told() {
     let world = World::new(&json!({"state": "Planning"}), 1, 1);
     world.server.insert(pod("stray", "other"));

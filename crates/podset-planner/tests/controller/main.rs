@@ -12,5 +12,6 @@ mod index;
 mod large;
 mod living;
 mod reconcile;
+mod refusing;
 mod serving;
 mod world;
