@@ -7,9 +7,12 @@ use kube::{Api, Resource, core::DynamicResourceScope};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
 
+use crate::tree;
+
 /// An object of kind `K`, or what is known of one that is not a `K` as this program understands it.
 ///
-/// Like kube's `DeserializeGuard`, which however turns a watch of metadata into one of whole objects and copies each.
+/// Like kube's `DeserializeGuard`, which however turns a watch of metadata into one of whole objects and copies each, and
+/// does not help where an object lies so deep that the parser gives up all that comes with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Guarded<K>(pub(crate) Result<K, Malformed>);
 
@@ -28,18 +31,19 @@ pub(crate) fn guarded<K: Resource<DynamicType = ()>>(api: Api<K>) -> Api<Guarded
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Value::deserialize(deserializer)?;
-        K::deserialize(&raw)
-            .map(Ok)
-            .or_else(|error| malformed(&raw, &error).map(Err))
-            .map(Self)
-            .map_err(D::Error::custom)
+        let tree::Read { value, is_cut } = tree::read(deserializer)?;
+        let object = if is_cut {
+            Err(format!("its maps and lists lie more than {} levels deep", tree::LEVELS))
+        } else {
+            K::deserialize(&value).map_err(|error| error.to_string())
+        };
+        object.map(Ok).or_else(|error| malformed(&value, error).map(Err)).map(Self).map_err(D::Error::custom)
     }
 }
 
-fn malformed(raw: &Value, error: &serde_json::Error) -> Result<Malformed, serde_json::Error> {
+fn malformed(raw: &Value, error: String) -> Result<Malformed, serde_json::Error> {
     let metadata = ObjectMeta::deserialize(&raw["metadata"])?;
-    Ok(Malformed { metadata, error: error.to_string() })
+    Ok(Malformed { metadata, error })
 }
 
 impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {

@@ -30,6 +30,7 @@ mod telemetry;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 mod trace;
+mod tree;
 mod watch;
 
 pub use apply::{Applied, Applier, Created, owner_reference};

@@ -96,6 +96,34 @@ async fn an_object_that_does_not_parse_stops_nothing() {
     assert_eq!(cache.list("team", |_| true).len(), 1);
 }
 
+/// An object that is deeper than the parser goes.
+fn deep(name: &str) -> serde_json::Value {
+    let nested = (0..150).fold(json!("a"), |within, _| json!({"a": within}));
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "team"}, "spec": {"overhead": nested},
+    })
+}
+
+fn plain(name: &str) -> Pod {
+    serde_json::from_value(json!({"metadata": {"name": name, "namespace": "team"}})).unwrap()
+}
+
+#[tokio::test]
+async fn an_object_that_is_too_deep_stops_neither_a_list_nor_a_watch() {
+    let server = TestApiServer::new();
+    server.insert_json("pods", deep("listed"));
+    server.insert(plain("a"));
+    let (cache, triggers) = watch(Api::all(server.client()), watcher::Config::default(), |_: &mut Pod| ());
+    let mut triggers = Box::pin(triggers);
+    assert_eq!(triggers.next().await.unwrap().unwrap().name_any(), "a");
+    server.insert_json("pods", deep("watched"));
+    server.insert(plain("b"));
+    assert_eq!(triggers.next().await.unwrap().unwrap().name_any(), "b");
+    assert_eq!(cache.list("team", |_| true).len(), 2);
+    let lists = server.requests().into_iter().filter(is_list).count();
+    assert_eq!(lists, 1, "the watch has gone on");
+}
+
 #[test]
 fn the_last_version_that_parsed_stays_until_the_object_is_deleted() {
     let known = Cache::from_objects([map("a")]);

@@ -236,7 +236,8 @@ pub(super) fn watch(store: &Store, call: &Call) -> Option<Answer> {
         return Some(expired());
     }
     let changes = store.changes(&resource, call.path.namespace.as_deref(), since);
-    let event = |change: &Change| json!({"type": change.event, "object": change.object}).to_string() + "\n";
+    // The type first, as the real one has it: a client must not have to keep the object until it knows the type.
+    let event = |change: &Change| format!("{{\"type\":\"{}\",\"object\":{}}}\n", change.event, change.object);
     let lines: String = changes.filter(|change| selector.matches(&change.object)).map(event).collect();
     (!lines.is_empty()).then(|| Answer { code: 200, body: lines.into_bytes() })
 }
