@@ -11,6 +11,7 @@ use api_types::{ConditionType, Reason, ResourceClaim, Workload};
 use futures::FutureExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Node, Secret, ServiceAccount};
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PostParams};
 use kube::{Client, Resource, ResourceExt as _};
@@ -77,7 +78,8 @@ impl Deref for Context {
 /// Runs a test in a namespace of its own, which is deleted at the end also when the test fails; then it first shows
 /// what is in it. The name begins with `theme` and ends in random characters.
 ///
-/// At the end every version of every Workload must have kept the [`promises`], and no secret value have left its Secret.
+/// At the end every version of every Workload, and every event on one, must have kept the [`promises`], and no secret
+/// value have left its Secret.
 ///
 /// # Errors
 /// There is no cluster, the test failed, or a promise was broken.
@@ -174,7 +176,9 @@ impl Scene for Context {
 
     async fn check(&self) -> Result {
         let versions = self.workloads.versions()?;
-        let broken = promises::broken(versions.iter().map(AsRef::as_ref));
+        let mut broken = promises::broken(versions.iter().map(AsRef::as_ref));
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        broken.extend(promises::broken_by_events(&events.list(&ListParams::default()).await?.items));
         ensure!(broken.is_empty(), "promises that were broken:\n{}", broken.join("\n"));
         secrets::never_left_secrets(self).await
     }

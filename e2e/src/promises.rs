@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api_types::{ClaimPhase, ConditionType, Reason, Workload, WorkloadStatus};
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use regex::Regex;
@@ -34,6 +35,23 @@ pub fn broken<'a>(versions: impl IntoIterator<Item = &'a Workload>) -> Vec<Strin
         }
         let version = format!("{} at {:?}", workload.name_any(), workload.resource_version());
         broken.extend(found.into_iter().map(|what| format!("{version}: {what}")));
+    }
+    broken
+}
+
+/// What the events on Workloads break of it, of all `events` of a namespace.
+pub fn broken_by_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<String> {
+    let is_on_workload = |event: &&Event| {
+        event.regarding.as_ref().is_some_and(|object| object.kind.as_deref() == Some("Workload"))
+    };
+    events.into_iter().filter(is_on_workload).flat_map(of_event).collect()
+}
+
+fn of_event(event: &Event) -> Vec<String> {
+    let (what, reason) = (format!("event {}", event.name_any()), event.reason.as_deref().unwrap_or_default());
+    let mut broken = of_message(&what, event.note.as_deref().unwrap_or_default());
+    if reason.parse::<Reason>().is_err() {
+        broken.push(format!("{what} has the reason {reason}, which is not in the contract"));
     }
     broken
 }
@@ -201,6 +219,21 @@ mod tests {
         assert_eq!(of_endpoint(Some("http://web.shop.svc:80")), None);
         assert!(of_endpoint(Some("http://localhost:80")).is_some());
         assert!(of_endpoint(Some("web:80")).is_some());
+    }
+
+    #[test]
+    fn an_event_on_a_workload_speaks_as_its_status_does() {
+        let event = |kind: &str, reason: &str, note: &str| -> Event {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "e"}, "eventTime": null, "regarding": {"kind": kind}, "reason": reason, "note": note,
+            }))
+            .unwrap()
+        };
+        let right = event("Workload", "RuntimeDegraded", "Container `main` ends.");
+        let of_others = event("Pod", "BackOff", "Back-off restarting failed container in pod web");
+        assert_eq!(broken_by_events([&right, &of_others]), [""; 0]);
+        let raw = event("Workload", "ReconcileFailed", "serviceaccount x cannot patch pods");
+        assert_eq!(broken_by_events([&raw]).len(), 2);
     }
 
     #[test]

@@ -41,15 +41,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the API server has understood what was asked and does not take it, so that asking again helps only if
-    /// something else changes. A store that finds an object too large says so as an error of its own.
-    pub fn is_refusal(&self) -> bool {
+    /// What the client says of it.
+    pub fn client_error(&self) -> &kube::Error {
         let (Self::Claim { source, .. }
         | Self::Plan(source)
         | Self::Exposure(source)
         | Self::Obsolete { source, .. }) = self;
-        let kube::Error::Api(status) = source else { return false };
-        matches!(status.code, 400 | 413 | 422) || status.message.contains("too large")
+        source
     }
 }
 

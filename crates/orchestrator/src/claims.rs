@@ -10,6 +10,7 @@ use controller_kit::owner_reference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{ResourceExt as _, api::ObjectMeta};
 use platform::{
+    config::Provisioner,
     decide::{Decision, Provided},
     provision::{NotProvided, Provision},
     values::merged,
@@ -152,16 +153,7 @@ impl Asked<'_> {
             }
         };
         let Provision { provisioner, class: found, .. } = &provided.provision;
-        let params = match params(self.key, self.resource, outputs) {
-            Resolution::Resolved(params) => params,
-            Resolution::Unresolved(missing) => {
-                let missing = missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                return Err(status::waiting(
-                    key,
-                    format!("its params wait for another dependency: {missing}."),
-                ));
-            }
-        };
+        let params = self.params(provisioner, outputs)?;
         Ok(ResourceClaimSpec {
             workload_ref: WorkloadRef { name: self.valid.name.to_string(), uid: self.valid.uid.clone() },
             key: key.to_owned(),
@@ -175,6 +167,30 @@ impl Asked<'_> {
             parameters: Some(found.parameters.clone()).filter(|parameters| !parameters.is_empty()),
             deprovision_policy: provided.policy(live.is_some_and(is_released)),
         })
+    }
+
+    /// The params with every placeholder resolved, and judged again: what outputs bring, nobody has seen before.
+    fn params(
+        &self,
+        provisioner: &Provisioner,
+        outputs: &Outputs,
+    ) -> Result<Option<OpenObject>, ClaimSummary> {
+        let key = self.key.as_str();
+        let params = match params(self.key, self.resource, outputs) {
+            Resolution::Resolved(params) => params,
+            Resolution::Unresolved(missing) => {
+                let message = format!("its params wait for another dependency: {}.", joined(&missing));
+                return Err(status::waiting(key, message));
+            }
+        };
+        let written = self.workload.spec.resources.get(key).and_then(|resource| resource.params.as_ref());
+        let errors = platform::params::errors(provisioner, self.key, written, params.clone());
+        if !errors.is_empty() {
+            let message =
+                format!("its params, with outputs put in, are not what it takes: {}.", joined(&errors));
+            return Err(status::failed(key, message));
+        }
+        Ok(params)
     }
 
     /// Whether `spec` may be applied where `live` stands.
@@ -268,6 +284,10 @@ fn with_protection(summary: ClaimSummary) -> ClaimSummary {
         None => PROTECTED.to_owned(),
     };
     ClaimSummary { message: Some(message), ..summary }
+}
+
+fn joined(list: &[impl ToString]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// What the Workload sets lies on top of what the platform sets for those who do not.

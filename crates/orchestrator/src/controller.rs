@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use controller_kit::{Applier, CacheClosed, Kit, reconcile_in, reconcile_span};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use k8s_controller::{Context, TraceMetadata};
+use k8s_controller::{Context, Phase, TraceMetadata, events::Event};
 use kube::{
     Client, ResourceExt as _,
     runtime::{Controller, controller::Action},
@@ -28,6 +28,7 @@ use crate::{
     grace::{Silence, answered_by_runtime},
     neighbours::{self, Neighbours},
     policy_status,
+    refusal::Refusal,
     status::{self, Findings, Verdict},
     update_status::{self, update_status},
     validate::validate,
@@ -104,12 +105,14 @@ impl Orchestrator {
         trace: &TraceMetadata,
     ) -> Result<Action, Error> {
         let built = build(workload, validate(workload, &world), platform, &world);
-        let (world, refusal) = match apply(&self.applier, &self.caches, &world, &built).await {
-            Ok(world) => (world, None),
-            Err(error) if error.is_refusal() => (world, Some(error)),
-            Err(error) => return Err(error.into()),
+        let (world, built, refused) = match apply(&self.applier, &self.caches, &world, &built).await {
+            Ok(world) => (world, built, None),
+            Err(error) => match Refusal::of(&error) {
+                Some(refusal) => (world, built.refused(refusal), Some(error)),
+                None => return Err(error.into()),
+            },
         };
-        let findings = findings(workload, built, &world, refusal.as_ref());
+        let findings = findings(workload, built, &world);
         let status = status::compute(workload.status.as_ref(), findings, world.now);
         if update_status(&self.applier, &self.caches, workload, &status).await?
             && let Some(event) = event_for(workload.status.as_ref(), &status)
@@ -117,7 +120,7 @@ impl Orchestrator {
             trace.publish_event(event).await;
         }
         // The user has been told, and it is tried again: what refuses may be mended.
-        refusal.map_or(Ok(()), |error| Err(Error::Apply(error)))?;
+        refused.map_or(Ok(()), |error| Err(Error::Apply(error)))?;
         Ok(world.grace_left().map_or_else(Action::await_change, Action::requeue))
     }
 }
@@ -131,22 +134,17 @@ fn span(workload: &Workload, world: &World) -> Span {
     reconcile_span(DEFINITION.name, &carrier)
 }
 
-/// What is told where the API server refuses what the Workload needs. Why it does so, its log line says.
-const REFUSED: &str = "The platform cannot record what this version of the Workload needs, so the last one stays: make \
-                       large files and variables smaller, or ask your platform team for the reason.";
-
 /// What is told while a Workload moves from one runtime to another.
 const MOVING: &str = "The platform runs the Workload in another place from now on: it begins there once it has ended where it ran.";
 
 /// What the pass found, for the status. `world` is what is there after it.
-fn findings(workload: &Workload, built: Built, world: &World, refusal: Option<&apply::Error>) -> Findings {
+fn findings(workload: &Workload, built: Built, world: &World) -> Findings {
     Findings {
         generation: workload.metadata.generation.unwrap_or_default(),
         annotations: annotations::asking(workload.annotations()),
         inputs: built.inputs,
         claims: built.summaries,
         projection: match built.projection {
-            _ if refusal.is_some() => Verdict::No(Reason::ProjectionError, REFUSED.to_owned()),
             Projection::Emitted(_) | Projection::Stands => taken(world),
             Projection::Moving(_) => Verdict::No(Reason::RuntimeSelecting, MOVING.to_owned()),
             Projection::Withheld(reason, message) => Verdict::No(reason, message),
@@ -195,6 +193,12 @@ impl Context for Orchestrator {
             self.caches.workloads.get(&workload.namespace().unwrap_or_default(), &workload.name_any());
         let Some(newest) = newest else { return Ok(Some(Action::await_change())) };
         self.reconcile(&newest, Timestamp::now(), trace).await.map(Some)
+    }
+
+    /// None: what a user can mend is told by [`event_for`], and the rest is in words of the platform's inside, for its log
+    /// and metrics.
+    fn failure_event(&self, _: &Workload, _: Phase, _: &k8s_controller::Error<Error>) -> Option<Event> {
+        None
     }
 }
 

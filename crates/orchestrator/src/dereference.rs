@@ -35,6 +35,8 @@ pub struct World {
     pub plan: Option<Arc<WorkloadPlan>>,
     /// The exposure of the Workload's name.
     pub exposure: Option<Arc<WorkloadExposure>>,
+    /// When the runtime was last heard to answer anybody in the namespace. Looked up only if it owes this Workload an answer for too long.
+    pub runtime_heard: Option<Timestamp>,
 }
 
 impl World {
@@ -46,7 +48,8 @@ impl World {
     /// How long the runtime has not answered to the plan.
     pub fn silence_of_runtime(&self) -> Silence {
         let silence = |exposure| grace::of_runtime(self.plan.as_deref(), exposure, self.now);
-        self.exposure.as_deref().map_or(Silence::Broken, silence)
+        let silence = self.exposure.as_deref().map_or(Silence::Broken, silence);
+        grace::of_busy_runtime(silence, self.runtime_heard, self.now)
     }
 
     /// When the next of those who have not answered counts as absent, from now.
@@ -110,13 +113,25 @@ pub fn dereference(caches: &Caches, platform: &Platform, workload: &Workload, no
         let name = sharing::claim_of(resource).unwrap_or_else(|| claim_name(&name, key));
         caches.claims.get(&namespace, &name)
     });
-    World {
+    let world = World {
         now,
         claims: wanted.chain(owned.iter().cloned()).map(|claim| (claim.name_any(), claim)).collect(),
         shared: all_shared(caches, platform, &namespace, shared),
         plan: caches.plans.get(&namespace, &name),
         exposure: caches.exposures.get(&namespace, &name),
+        runtime_heard: None,
+    };
+    match (&world.exposure, world.silence_of_runtime()) {
+        (Some(exposure), Silence::Long) => World { runtime_heard: last_heard(caches, exposure), ..world },
+        _ => world,
     }
+}
+
+/// When the runtime that `exposure` asks was last heard to answer anybody in the namespace: one may work in some alone.
+fn last_heard(caches: &Caches, exposure: &WorkloadExposure) -> Option<Timestamp> {
+    let (class, namespace) = (&exposure.spec.runtime_class, exposure.namespace().unwrap_or_default());
+    let asked = caches.exposures.list(&namespace, |other| other.spec.runtime_class == *class);
+    asked.iter().filter_map(|other| grace::heard_in(other)).max()
 }
 
 /// The shared resources with claims of these names, and those that they need.

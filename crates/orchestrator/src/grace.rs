@@ -59,6 +59,20 @@ pub fn of_runtime(plan: Option<&WorkloadPlan>, exposure: &WorkloadExposure, now:
     }
 }
 
+/// The same for a runtime that was `heard` to answer others: it is there, and has more to do than it can do at once.
+pub fn of_busy_runtime(silence: Silence, heard: Option<Timestamp>, now: Timestamp) -> Silence {
+    match (silence, heard) {
+        (Silence::Long, Some(heard)) => since(Some(heard), now),
+        _ => silence,
+    }
+}
+
+/// When a runtime last came to another conclusion in `exposure`.
+pub fn heard_in(exposure: &WorkloadExposure) -> Option<Timestamp> {
+    let conditions = exposure.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    conditions.iter().map(|condition| condition.last_transition_time.0).max()
+}
+
 /// The generation of the plan to which a runtime answered last.
 pub fn answered_by_runtime(exposure: &WorkloadExposure) -> Option<i64> {
     exposure.status.as_ref()?.observed_plan_generation
@@ -134,6 +148,15 @@ mod tests {
     fn after_an_answer_the_grace_begins_with_the_next_question() {
         assert_eq!(since_asked(&question(true), 1, at(1_010)), Silence::Young(Duration::from_secs(20)));
         assert_eq!(since_asked(&question(true), 1, at(1_030)), Silence::Long);
+    }
+
+    #[test]
+    fn who_answers_others_is_not_absent() {
+        let busy = |silence, heard: Option<i64>| of_busy_runtime(silence, heard.map(at), at(1_100));
+        assert_eq!(busy(Silence::Long, Some(1_090)), Silence::Young(Duration::from_secs(20)));
+        assert_eq!(busy(Silence::Long, Some(1_060)), Silence::Long);
+        assert_eq!(busy(Silence::Long, None), Silence::Long);
+        assert_eq!(busy(Silence::Broken, Some(1_060)), Silence::Broken);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod governance;
 pub mod grace;
 pub mod neighbours;
 pub mod policy_status;
+pub mod refusal;
 pub mod sharing;
 pub mod status;
 pub mod update_status;

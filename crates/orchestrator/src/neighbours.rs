@@ -20,6 +20,9 @@ struct Seen {
     uid: Option<String>,
     generation: Option<i64>,
     is_leaving: bool,
+    /// Labels and annotations have no generation, and either may decide whether the Workload is valid.
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
     claims: BTreeSet<String>,
 }
 
@@ -62,8 +65,16 @@ fn seen(workload: &Workload) -> Seen {
         uid: workload.uid(),
         generation: workload.metadata.generation,
         is_leaving: workload.metadata.deletion_timestamp.is_some(),
+        labels: workload.labels().clone(),
+        annotations: meant(workload.annotations()),
         claims: sharing::claims_shared_by(workload),
     }
+}
+
+/// Without those of kubectl, which are large and say again what the spec says.
+fn meant(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let meant = annotations.iter().filter(|(key, _)| !key.starts_with("kubectl.kubernetes.io/"));
+    meant.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn named(namespace: &str, name: &str) -> Workload {

@@ -63,6 +63,20 @@ fn a_change_of_status_concerns_nobody_else() {
 }
 
 #[test]
+fn a_change_of_labels_or_annotations_concerns_those_who_share() {
+    let all = |changed: &Workload| vec![workload("a", 1, true), changed.clone()];
+    let (mut labelled, mut annotated) = (workload("b", 1, true), workload("b", 1, true));
+    labelled.labels_mut().insert("tier".into(), "gold".into());
+    annotated.annotations_mut().insert("score.dev/replicas".into(), "2".into());
+    for changed in [labelled, annotated] {
+        let mut neighbours = Neighbours::new(caches(all(&workload("b", 1, true)), &[]));
+        neighbours.with(workload("b", 1, true));
+        neighbours.caches = caches(all(&changed), &[]);
+        assert_eq!(names(&neighbours.with(changed)), ["b", "a"]);
+    }
+}
+
+#[test]
 fn a_workload_that_stops_sharing_concerns_those_it_shared_with() {
     let mut neighbours = Neighbours::new(caches(vec![workload("a", 1, true), workload("b", 1, true)], &[]));
     neighbours.with(workload("b", 1, true));

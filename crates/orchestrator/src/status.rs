@@ -170,7 +170,7 @@ fn runtime_ready(findings: &Findings) -> Part {
 fn mirrored(condition: &Condition) -> Part {
     let reason = condition.reason.parse().ok();
     match (condition.status.as_str(), reason) {
-        ("True", _) => succeeded(),
+        ("True", _) => (Status::True, Reason::Succeeded, condition.message.clone()),
         (_, Some(reason)) if reason != Reason::Succeeded => {
             (Status::False, reason, condition.message.clone())
         }

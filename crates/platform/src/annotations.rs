@@ -1,5 +1,6 @@
 //! What a Workload asks for beyond Score: its annotations `score.dev/…`, so that plain Score stays valid.
 
+mod defaults;
 mod fields;
 mod kinds;
 mod probes;
@@ -17,6 +18,9 @@ use crate::{
     names::{Feature, Region},
 };
 
+pub(crate) use defaults::with_defaults;
+pub(crate) use fields::annotation_of;
+pub(crate) use kinds::kind_of;
 pub use kinds::{Kind, check_kind};
 
 /// The profile to run with; it goes before `spec.profile`.

@@ -10,7 +10,7 @@ use score_spec::{
 };
 
 use crate::{
-    annotations::{self, Asked, check_kind},
+    annotations::{self, Asked, annotation_of, check_kind, kind_of},
     config::Config,
     policy::{Terms, Violation},
     provision::{Need, NotProvided, Provision},
@@ -76,9 +76,10 @@ pub fn decide<'a>(
     terms: &Terms<'_>,
 ) -> Result<Decision<'a>, Refusal> {
     let no_labels = BTreeMap::new();
-    let annotations = terms.with_annotations(workload.metadata.annotations.as_ref().unwrap_or(&no_labels));
+    let own = workload.metadata.annotations.as_ref().unwrap_or(&no_labels);
+    let annotations = terms.with_annotations(own, &workload.spec.containers);
     let asked = annotations::read(&annotations, &workload.spec.containers);
-    let (mut valid, asked) = both(valid, asked).map_err(Refusal::Spec)?;
+    let (mut valid, mut asked) = both(valid, asked).map_err(Refusal::Spec)?;
     terms.fill_in(&mut valid);
     let labels = workload.metadata.labels.as_ref().unwrap_or(&no_labels);
     let policy = terms.profile();
@@ -87,14 +88,14 @@ pub fn decide<'a>(
         ..demand(labels, &asked, &valid, workload)
     });
     let values = match &selection {
-        Selection::Chosen(choice) => composed(choice.backend.values.clone(), &asked.values),
+        Selection::Chosen(choice) => composed(choice.backend.values.clone(), &mut asked.values, own),
         Selection::Nothing(_) => OpenObject::default(),
     };
     let need =
         |key: &ResourceKey| needed(labels, &asked, &valid, workload, key).map(|need| config.provision(&need));
     let provisions = valid.resources.keys().filter_map(|key| Some((key.clone(), need(key)?)));
     let provisions: BTreeMap<_, _> = provisions.collect();
-    let mut errors = resources::errors(workload, &provisions);
+    let mut errors = resources::errors(workload, &valid, &provisions);
     if matches!(selection, Selection::Chosen(_)) {
         errors.extend(check_kind(&annotations, &asked.values, &values));
     }
@@ -190,9 +191,17 @@ fn needed<'a>(
     })
 }
 
-/// The platform's values with the Workload's on top. A fixed number and one chosen by load exclude each other, so
-/// whichever the Workload asks for takes the place of the other.
-fn composed(mut platform: OpenObject, asked: &OpenObject) -> OpenObject {
+/// The platform's values with the Workload's on top. What a platform says for every Workload gives way where it does not
+/// fit this one: nobody can remove what they did not write.
+fn composed(mut platform: OpenObject, asked: &mut OpenObject, own: &BTreeMap<String, String>) -> OpenObject {
+    if let Some(kind) = kind_of([&*asked, &platform]) {
+        let is_own = |value: &str| annotation_of(value).is_some_and(|key| own.contains_key(key));
+        asked.0.retain(|value, _| kind.takes(value) || is_own(value));
+        // Without a kind asked for, the platform has said both.
+        let is_its_kind = !asked.0.contains_key("kind");
+        platform.0.retain(|value, _| kind.takes(value) || is_its_kind);
+    }
+    // A fixed number and one chosen by load exclude each other.
     let excluded: BTreeSet<&str> = [("replicas", "autoscaling"), ("autoscaling", "replicas")]
         .into_iter()
         .filter_map(|(key, other)| asked.0.contains_key(key).then_some(other))

@@ -16,6 +16,7 @@ pub mod decide;
 pub mod document;
 mod errors;
 pub mod names;
+pub mod params;
 pub mod policy;
 pub mod provision;
 mod reader;

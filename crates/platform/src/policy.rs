@@ -6,7 +6,7 @@ mod violations;
 
 use std::collections::BTreeMap;
 
-use api_types::{DeprovisionPolicy, PlatformPolicy};
+use api_types::{Container, DeprovisionPolicy, PlatformPolicy};
 use kube::{
     ResourceExt as _,
     core::{Selector, SelectorExt as _},
@@ -16,6 +16,7 @@ use score_spec::{
     validate::{Compute, FieldError, Quantities, ValidWorkload},
 };
 
+use crate::annotations::with_defaults;
 use images::ImagePrefix;
 pub use violations::Violation;
 
@@ -105,10 +106,13 @@ impl<'a> Terms<'a> {
     }
 
     /// A Workload's annotations, with those that it leaves out.
-    pub fn with_annotations(&self, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub fn with_annotations(
+        &self,
+        own: &BTreeMap<String, String>,
+        containers: &BTreeMap<String, Container>,
+    ) -> BTreeMap<String, String> {
         let defaults: Vec<_> = self.rules().map(|(_, rules)| &rules.annotations).collect();
-        let below = defaults.into_iter().rev().flatten().chain(own);
-        below.map(|(key, value)| (key.clone(), value.clone())).collect()
+        with_defaults(defaults.into_iter().rev(), own, containers)
     }
 
     /// Gives containers the requests and limits that they leave out. A default never contradicts what a container

@@ -4,36 +4,38 @@ use std::collections::BTreeMap;
 
 use api_types::{OpenObject, Workload};
 use quantity::Quantity;
-use score_spec::{names::ResourceKey, path::FieldPath, placeholder::Template, validate::FieldError};
+use score_spec::{
+    names::ResourceKey,
+    path::FieldPath,
+    placeholder::Template,
+    validate::{FieldError, ValidWorkload},
+};
 use serde_json::Value;
 
 use crate::{
     errors::Errors,
     listed,
+    params::{self, before_outputs},
     provision::{NotProvided, Provision},
-    values::merged,
 };
 
 type Provisions<'a> = BTreeMap<ResourceKey, Result<Provision<'a>, NotProvided>>;
 
 /// Params that their provisioner does not take, and placeholders for outputs that it does not give.
-pub(crate) fn errors(workload: &Workload, provisions: &Provisions<'_>) -> Vec<FieldError> {
+pub(crate) fn errors(
+    workload: &Workload,
+    valid: &ValidWorkload,
+    provisions: &Provisions<'_>,
+) -> Vec<FieldError> {
     let mut found = Vec::new();
     for (key, provision) in provisions {
         let Ok(provision) = provision else { continue };
-        let Some(schema) = &provision.provisioner.params_schema else { continue };
-        let params = workload.spec.resources.get(key.as_str()).and_then(|resource| resource.params.clone());
-        let params = merged(provision.provisioner.default_params.clone(), params.unwrap_or_default());
-        let path = FieldPath::root("spec").field("resources").key(key.as_str()).field("params");
-        found.extend(schema.errors(&Value::Object(params.0), &path, holds_placeholder));
+        let written = workload.spec.resources.get(key.as_str()).and_then(|resource| resource.params.as_ref());
+        let params = valid.resources.get(key).and_then(|resource| resource.params.as_ref());
+        found.extend(params::errors(provision.provisioner, key, written, params.map(before_outputs)));
     }
     found.extend(unknown_outputs(workload, provisions));
     found
-}
-
-/// Whether the value is known only once outputs are.
-fn holds_placeholder(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| Template::parse(text).references().next().is_some())
 }
 
 fn unknown_outputs(workload: &Workload, provisions: &Provisions<'_>) -> Vec<FieldError> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use jsonschema::{ValidationError, Validator};
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use score_spec::{path::FieldPath, validate::FieldError};
 use serde_json::Value;
 
@@ -27,20 +27,28 @@ impl Schema {
         Some(Self { document: node.value.clone(), validator: Arc::new(validator) })
     }
 
-    /// What is wrong with `value`, which stands at `path`. What `is_open` accepts is not judged: its value is not
-    /// known yet.
+    /// What is wrong with `value`, which stands at `path`. What stands in a place of it, given as a JSON pointer, that
+    /// `is_open` accepts is not judged: it is not known yet.
     pub(crate) fn errors(
         &self,
         value: &Value,
         path: &FieldPath,
-        is_open: fn(&Value) -> bool,
+        is_open: impl Fn(&str) -> bool,
     ) -> Vec<FieldError> {
-        let judged = self.validator.iter_errors(value).filter(|error| !is_open(error.instance()));
+        let found = self.validator.iter_errors(value);
+        let judged = found.filter(|error| !is_open(error.instance_path().as_str()));
         let located = judged.map(|error| FieldError {
             path: path_of(&path.to_string(), value, error.instance_path().as_str()),
             message: format!("{error}: correct it"),
         });
         located.collect()
+    }
+
+    /// The places in `value`, as JSON pointers, where something of another type should be.
+    pub(crate) fn mistyped(&self, value: &Value) -> Vec<String> {
+        let found = self.validator.iter_errors(value);
+        let found = found.filter(|error| matches!(error.kind(), ValidationErrorKind::Type { .. }));
+        found.map(|error| error.instance_path().as_str().to_owned()).collect()
     }
 
     /// The names of the properties that the schema lists; none if it lists none.

@@ -122,6 +122,38 @@ async fn a_runtime_that_never_answers_is_said_to_be_absent_in_one_write() {
     assert_eq!(stage.condition("Ready"), "True/Succeeded");
 }
 
+#[tokio::test]
+async fn a_runtime_that_answers_others_meanwhile_is_busy_and_not_absent() {
+    let stage = untaken_for(3_600).await;
+    let mut other = stage.exposure().unwrap();
+    other.metadata.name = Some("other".into());
+    let heard = stage.now() - jiff::SignedDuration::from_secs(10);
+    other.status = serde_json::from_value(serde_json::json!({"conditions": [{
+        "type": "RuntimeReady", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": heard,
+    }]}))
+    .unwrap();
+    stage.server.insert(other.clone());
+    assert_eq!(stage.pass_until().await.unwrap(), (0, Action::requeue(Duration::from_secs(20))));
+    assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeProvisioning");
+    let stage = stage.later(20);
+    assert_eq!(stage.pass_until().await.unwrap(), (1, Action::await_change()));
+    assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeSelecting");
+}
+
+#[tokio::test]
+async fn a_runtime_that_works_in_another_namespace_alone_is_absent_from_this_one() {
+    let stage = untaken_for(3_600).await;
+    let mut other = stage.exposure().unwrap();
+    other.metadata.namespace = Some("elsewhere".into());
+    other.status = serde_json::from_value(serde_json::json!({"conditions": [{
+        "type": "RuntimeReady", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": stage.now(),
+    }]}))
+    .unwrap();
+    stage.server.insert(other);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeSelecting");
+}
+
 /// A stage on which a runtime has brought the Workload up, and is asked for another version.
 async fn changed() -> Stage {
     let stage = untaken_for(3_600).await;

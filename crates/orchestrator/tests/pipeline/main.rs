@@ -13,6 +13,7 @@ mod platform_living;
 mod platform_side;
 mod protection;
 mod random;
+mod refusal;
 mod sharing;
 mod stage;
 

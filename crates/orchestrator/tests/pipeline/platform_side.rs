@@ -1,6 +1,6 @@
 //! What the platform decides, on its way into claims, plans and the status.
 
-use api_types::{DeprovisionPolicy, PlatformPolicy, WorkloadExposure};
+use api_types::{DeprovisionPolicy, PlatformPolicy, ResourceClaimStatus, WorkloadExposure};
 use controller_kit::{Applier, Cache};
 use orchestrator::{DEFINITION, policy_status};
 use serde_json::{Value, json};
@@ -222,4 +222,45 @@ async fn a_policy_that_is_not_valid_says_so_itself() {
     let ready = conditions::find(&policy.status.unwrap().conditions, "Ready").unwrap().clone();
     assert_eq!(ready.reason, "SpecInvalid");
     assert!(ready.message.contains("spec.limits.memory"), "{}", ready.message);
+}
+
+const WITH_SCHEMA: &str = "
+apiVersion: score.dev/v1b1
+kind: OrchestratorConfig
+metadata: {name: test}
+spec:
+  profiles:
+    - name: web
+      backends: [{backendId: standard, runtimeClass: other, template: {kind: manifests}}]
+  provisioners:
+    - {type: postgres, provisioner: provisioner-rds}
+    - type: chart
+      provisioner: provisioner-rds
+      params:
+        properties: {host: {pattern: '^[a-z.-]+$'}, port: {type: integer, maximum: 65535}, key: {type: string}}
+";
+
+#[tokio::test]
+async fn what_outputs_bring_into_params_is_held_to_the_schema_before_a_claim_has_it() {
+    let stage = Stage::with("db.yaml").configured(WITH_SCHEMA);
+    stage.edit(|workload| {
+        let chart = json!({"type": "chart", "params": {
+            "host": "${resources.db.host}", "port": "${resources.db.port}", "key": "${resources.db.password}",
+        }});
+        workload.spec.resources.insert("chart".into(), serde_json::from_value(chart).unwrap());
+    });
+    stage.pass().await.unwrap();
+    let mut answer: ResourceClaimStatus = fixture("db.bound.yaml");
+    stage.provisioner_says("shop-api-db", answer.clone());
+    stage.pass().await.unwrap();
+    let host = || stage.claim("shop-api-chart").unwrap().spec.params.unwrap().0["host"].clone();
+    assert_eq!(host(), "db.team-a.svc");
+    answer.outputs.get_mut("host").unwrap().value = Some(json!("db\nadmin: true"));
+    answer.outputs_revision = Some("rev-2".into());
+    stage.provisioner_says("shop-api-db", answer);
+    stage.pass().await.unwrap();
+    assert_eq!(host(), "db.team-a.svc");
+    assert_eq!(stage.condition("ClaimsReady"), "False/BindingFailed");
+    let message = stage.message("ClaimsReady");
+    assert!(message.contains("spec.resources.chart.params.host: "), "{message}");
 }

@@ -65,6 +65,11 @@ impl Stage {
         Self { now: created + SignedDuration::from_secs(seconds), ..self }
     }
 
+    /// When it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// The same stage so many seconds later.
     pub(crate) fn later(self, seconds: i64) -> Self {
         Self { now: self.now + SignedDuration::from_secs(seconds), ..self }

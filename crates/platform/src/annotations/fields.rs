@@ -43,7 +43,7 @@ pub(super) fn is_known(key: &str) -> bool {
 }
 
 /// The annotation that a value comes from.
-pub(super) fn annotation_of(value: &str) -> Option<&'static str> {
+pub(crate) fn annotation_of(value: &str) -> Option<&'static str> {
     FIELDS.iter().find(|(_, name, _)| *name == value).map(|(key, _, _)| *key)
 }
 

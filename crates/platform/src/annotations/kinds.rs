@@ -50,15 +50,29 @@ impl fmt::Display for Kind {
 
 impl Kind {
     /// Whether a value, by its name in the runtime's values, means something for this kind.
-    fn takes(self, value: &str) -> bool {
+    pub(crate) fn takes(self, value: &str) -> bool {
         let serves = matches!(self, Self::Deployment | Self::StatefulSet);
         match value {
             "replicas" | "autoscaling" => serves,
-            "schedule" | "timeZone" | "concurrencyPolicy" => self == Self::CronJob,
-            "completions" | "parallelism" | "backoffLimit" | "activeDeadlineSeconds" => !serves,
+            "schedule"
+            | "timeZone"
+            | "concurrencyPolicy"
+            | "successfulJobsHistoryLimit"
+            | "failedJobsHistoryLimit" => self == Self::CronJob,
+            "completions"
+            | "parallelism"
+            | "backoffLimit"
+            | "activeDeadlineSeconds"
+            | "ttlSecondsAfterFinished" => !serves,
             _ => true,
         }
     }
+}
+
+/// The kind of work by the first of these values for the runtime that say one; none if it is none of ours.
+pub(crate) fn kind_of<'a>(values: impl IntoIterator<Item = &'a OpenObject>) -> Option<Kind> {
+    let kind = values.into_iter().find_map(|values| values.0.get("kind")).and_then(Value::as_str);
+    kind.map_or(Some(Kind::Deployment), |kind| kind.parse().ok())
 }
 
 /// Checks that what the Workload asks for means something for the kind of work that it turns out to be, given all
@@ -68,8 +82,7 @@ pub fn check_kind(
     asked: &OpenObject,
     values: &OpenObject,
 ) -> Vec<FieldError> {
-    let kind = values.0.get("kind").and_then(Value::as_str);
-    let Ok(kind) = kind.map_or(Ok(Kind::Deployment), str::parse::<Kind>) else { return Vec::new() };
+    let Some(kind) = kind_of([values]) else { return Vec::new() };
     let mut errors = Errors::default();
     for value in asked.0.keys().filter(|value| !kind.takes(value)) {
         let key = fields::annotation_of(value).unwrap_or(value);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fields;
 use crate::{
+    document,
     errors::Errors,
     listed,
     reader::{Fields, Node},
@@ -39,20 +40,42 @@ pub(super) fn read(
     })
 }
 
-fn of_container(container: &Container, fields: &mut Fields<'_>, errors: &mut Errors) {
+/// `text` without what is about containers and probes that are not there: of a default, what fits counts. None if that is
+/// nothing; what is no map at all stays, to be told.
+pub(super) fn fitting(text: &str, containers: &BTreeMap<String, Container>) -> Option<String> {
+    let mut documents = document::parse_all(text).unwrap_or_default();
+    let Some(Value::Object(by_container)) = documents.first_mut().map(|document| &mut document.value) else {
+        return Some(text.to_owned());
+    };
+    by_container.retain(|name, probes| {
+        let Some(container) = containers.get(name) else { return false };
+        let Value::Object(probes) = probes else { return true };
+        probes.retain(|probe, _| has(container, probe).unwrap_or(true));
+        !probes.is_empty()
+    });
+    (!by_container.is_empty()).then(|| Value::Object(by_container.clone()).to_string())
+}
+
+/// Whether the container has what a probe of this name is about; none if there is no such name.
+fn has(container: &Container, probe: &str) -> Option<bool> {
     let (liveness, readiness) = (container.liveness_probe.is_some(), container.readiness_probe.is_some());
+    match probe {
+        "liveness" => Some(liveness),
+        "readiness" => Some(readiness),
+        "startup" => Some(liveness || readiness),
+        _ => None,
+    }
+}
+
+fn of_container(container: &Container, fields: &mut Fields<'_>, errors: &mut Errors) {
     let probes = [
-        ("liveness", liveness, "the container has no livenessProbe: add one, or remove this"),
-        ("readiness", readiness, "the container has no readinessProbe: add one, or remove this"),
-        (
-            "startup",
-            liveness || readiness,
-            "the container has no probe to start up by: add one, or remove this",
-        ),
+        ("liveness", "the container has no livenessProbe: add one, or remove this"),
+        ("readiness", "the container has no readinessProbe: add one, or remove this"),
+        ("startup", "the container has no probe to start up by: add one, or remove this"),
     ];
-    for (name, is_there, message) in probes {
+    for (name, message) in probes {
         let Some(node) = fields.optional(name) else { continue };
-        if !is_there {
+        if has(container, name) == Some(false) {
             errors.add(&node.path, message);
         }
         node.fields(errors, |fields, errors| {

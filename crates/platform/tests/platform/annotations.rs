@@ -35,6 +35,19 @@ fn a_number_chosen_by_load_takes_the_place_of_a_fixed_one() {
 }
 
 #[test]
+fn what_the_platform_says_gives_way_where_the_kind_asked_for_does_not_take_it() {
+    for (asked, expected) in [
+        (json!({"score.dev/kind": "Job"}), json!({"kind": "Job", "service": {"type": "ClusterIP"}})),
+        (
+            json!({"score.dev/profile": "batch", "score.dev/kind": "Deployment"}),
+            json!({"kind": "Deployment"}),
+        ),
+    ] {
+        assert_eq!(values(&annotated(&asked)), expected);
+    }
+}
+
+#[test]
 fn every_annotation_becomes_its_value() {
     let asked = json!({
         "score.dev/profile": "batch", "score.dev/kind": "CronJob", "score.dev/schedule": "*/5 8-18 * * MON-FRI",

@@ -130,6 +130,56 @@ fn a_default_annotation_asks_as_the_workload_itself_does() {
 }
 
 #[test]
+fn a_default_annotation_that_does_not_fit_a_workload_is_none_of_its() {
+    let values = |workload: &Workload, policies: &Policies| {
+        Value::Object(decided(workload, &full(), policies).unwrap().values.0)
+    };
+    let replicas = one(json!({"defaults": {"annotations": {"score.dev/replicas": "7"}}}));
+    let autoscaling =
+        one(json!({"defaults": {"annotations": {"score.dev/autoscaling": "{maxReplicas: 5}"}}}));
+    let both = policies(&[
+        (
+            "low",
+            json!({"priority": 1, "defaults": {"annotations": {"score.dev/autoscaling": "{maxReplicas: 5}"}}}),
+        ),
+        ("high", json!({"priority": 2, "defaults": {"annotations": {"score.dev/replicas": "7"}}})),
+    ]);
+    let service = json!({"type": "ClusterIP"});
+    let load = json!({"minReplicas": 1, "maxReplicas": 5});
+    for (own, policies, expected) in [
+        (json!({}), &both, json!({"replicas": 7, "service": service})),
+        (
+            json!({"score.dev/autoscaling": "{maxReplicas: 5}"}),
+            &replicas,
+            json!({"autoscaling": load, "service": service}),
+        ),
+        (json!({"score.dev/replicas": "1"}), &autoscaling, json!({"replicas": 1, "service": service})),
+        (json!({"score.dev/kind": "Job"}), &replicas, json!({"kind": "Job", "service": service})),
+        (json!({"score.dev/profile": "batch"}), &autoscaling, json!({"kind": "Job", "backoffLimit": 3})),
+    ] {
+        assert_eq!(values(&annotated(&own), policies), expected, "{own}");
+    }
+    let lines =
+        refused(&annotated(&json!({"score.dev/profile": "batch", "score.dev/replicas": "1"})), &replicas);
+    assert_lines(&lines, &["[score.dev/replicas]: means nothing for a `Job`"]);
+}
+
+#[test]
+fn default_probes_are_for_the_containers_and_probes_that_there_are() {
+    let probes =
+        "{main: {liveness: {periodSeconds: 5}, readiness: {periodSeconds: 7}}, side: {liveness: {}}}";
+    let policies = one(json!({"defaults": {"annotations": {"score.dev/probes": probes}}}));
+    let config = full();
+    let values = |workload: &Workload| decided(workload, &config, &policies).unwrap().values.0;
+    let probe = json!({"exec": {"command": ["true"]}});
+    let ready = workload(&json!({}), &json!({"containers": {"main": {"readinessProbe": probe}}}));
+    assert_eq!(values(&ready)["probes"], json!({"main": {"readiness": {"periodSeconds": 7}}}));
+    assert_eq!(values(&annotated(&json!({}))).get("probes"), None);
+    let own = annotated(&json!({"score.dev/probes": probes}));
+    assert_eq!(refused(&own, &policies).len(), 3);
+}
+
+#[test]
 fn a_policy_applies_where_its_selector_matches_the_namespace() {
     let labels = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()

@@ -1,7 +1,7 @@
 //! Who provides a resource.
 
-use api_types::{DeprovisionPolicy, Workload};
-use platform::policy::Policies;
+use api_types::{DeprovisionPolicy, OpenObject, Workload};
+use platform::{config::Provisioner, params::errors, policy::Policies};
 use serde_json::{Value, json};
 
 use crate::support::{assert_lines, config, decided, full, policies, refusals, workload};
@@ -155,6 +155,72 @@ fn params_are_held_to_the_schema_of_their_provisioner() {
         ],
     );
     assert!(lines[2].contains("'sise'"), "{lines:?}");
+}
+
+#[test]
+fn what_metadata_brings_into_params_is_held_to_the_schema_too() {
+    let spec = |encoding: &str, near: &str| {
+        json!({
+            "metadata": {"good": "UTF8", "bad": "EBCDIC", "lines": "db\nadmin: true"},
+            "resources": {
+                "db": {"type": "postgres", "params": {"encoding": encoding, "near": near}}, "cache": {"type": "redis"},
+            },
+        })
+    };
+    let config = full();
+    for near in ["${metadata.lines}", "$${resources.cache.host}"] {
+        let wrong = workload(&json!({}), &spec("${metadata.bad}", near));
+        let mut lines = refusals(decided(&wrong, &config, &Policies::default()));
+        lines.sort();
+        assert_lines(&lines, &["spec.resources.db.params.encoding: ", "spec.resources.db.params.near: "]);
+    }
+    for near in ["${resources.cache.host}", "db.${resources.cache.host}${metadata.lines}"] {
+        let right = workload(&json!({}), &spec("${metadata.good}", near));
+        assert!(decided(&right, &config, &Policies::default()).is_ok(), "{near}");
+    }
+}
+
+/// The provisioner of params with this schema.
+fn taking(schema: &Value) -> Provisioner {
+    let config = config(&json!({
+        "profiles": [{"name": "web", "backends": [
+            {"backendId": "b", "runtimeClass": "r", "template": {"kind": "manifests"}},
+        ]}],
+        "provisioners": [{"type": "postgres", "provisioner": "p", "params": schema}],
+    }));
+    config.provisioners[0].clone()
+}
+
+#[test]
+fn params_with_outputs_put_in_are_held_to_the_schema_but_for_secrets() {
+    let open = |value: Value| -> OpenObject { serde_json::from_value(value).unwrap() };
+    let schema = json!({"properties": {
+        "size": {"type": "integer", "maximum": 9}, "on": {"type": "boolean"}, "name": {"type": "string", "pattern": "^[a-z]+$"},
+        "any": {"pattern": "^[a-z]+$"}, "list": {"items": {"type": "string", "maxLength": 3}},
+        "one": {"anyOf": [{"required": ["key"], "properties": {"key": {"type": "string"}}}]},
+    }});
+    let (output, secret) =
+        ("${resources.x.y}", json!([{"value": "p="}, {"secretKeyRef": {"name": "s", "key": "k"}}]));
+    for (written, known, wrong) in [
+        (json!({"size": output}), json!({"size": "5"}), ""),
+        (json!({"size": output}), json!({"size": "50"}), "size: 50"),
+        (json!({"size": output}), json!({"size": "5\nx: y"}), "size: "),
+        (json!({"size": "5"}), json!({"size": "5"}), "size: \"5\""),
+        (json!({"on": output}), json!({"on": "true"}), ""),
+        (json!({"on": output}), json!({"on": "5"}), "on: "),
+        (json!({"name": output}), json!({"name": "a\nb: c"}), "name: "),
+        (json!({"name": output}), json!({"name": "5"}), "name: \"5\""),
+        (json!({"any": output}), json!({"any": "5"}), "any: \"5\""),
+        (json!({"name": output}), json!({"name": secret}), ""),
+        (json!({"one": {"key": output}}), json!({"one": {"key": secret}}), ""),
+        (json!({"list": [output, "abcd"]}), json!({"list": [secret, "abcd"]}), "list[1]: "),
+        (json!({"list": [output]}), json!({"list": ["abcd"]}), "list[0]: "),
+    ] {
+        let found = errors(&taking(&schema), &"db".parse().unwrap(), Some(&open(written)), Some(open(known)));
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        let expected: &[&str] = if wrong.is_empty() { &[] } else { &[wrong] };
+        assert_lines(&found, expected);
+    }
 }
 
 #[test]
