@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     messages,
-    observe::{Health, Underway},
+    observe::{Health, PROGRESS_DEADLINE, Underway},
     validate::Identity,
 };
 
@@ -46,6 +46,12 @@ impl Verdict {
     /// Whether the plan runs.
     pub fn ready(&self) -> bool {
         self.reason == Reason::Succeeded
+    }
+
+    /// With `remark` in the place of the message, if all is well but for that.
+    pub fn with(self, remark: Option<&str>) -> Self {
+        let remark = remark.filter(|_| self.ready()).map(str::to_owned);
+        Self { message: remark.unwrap_or(self.message), ..self }
     }
 }
 
@@ -97,8 +103,10 @@ pub fn decide(health: Health, said: Said, waited: Duration) -> Decision {
 }
 
 fn underway_decision(underway: Underway, said: Said, waited: Duration) -> Decision {
-    if underway.overdue {
-        let message = underway.hint.unwrap_or_else(|| messages::OVERDUE.to_owned());
+    let due = underway.missing.then(|| PROGRESS_DEADLINE.saturating_sub(waited));
+    if underway.overdue || due.is_some_and(|rest| rest.is_zero()) {
+        let message = if underway.available { messages::PARTLY_OVERDUE } else { messages::OVERDUE };
+        let message = underway.hint.unwrap_or_else(|| message.to_owned());
         return Decision::Say(Verdict::new(Reason::RuntimeDegraded, message));
     }
     let fell = said == Said::Ready && !underway.available && !underway.expected;
@@ -107,12 +115,13 @@ fn underway_decision(underway: Underway, said: Said, waited: Duration) -> Decisi
     }
     let (reason, message) = match said {
         Said::Ready | Said::Degraded if !underway.expected => {
-            (Reason::RuntimeDegraded, messages::UNAVAILABLE)
+            let message = if underway.available { messages::INCOMPLETE } else { messages::UNAVAILABLE };
+            (Reason::RuntimeDegraded, message)
         }
         _ => (Reason::RuntimeProvisioning, messages::UNDERWAY),
     };
     let verdict = Verdict::new(reason, underway.hint.unwrap_or_else(|| message.to_owned()));
-    Decision::Say(Verdict { again: underway.again, ..verdict })
+    Decision::Say(Verdict { again: underway.again.into_iter().chain(due).min(), ..verdict })
 }
 
 /// The status that says `verdict`, and goes on saying what ran to its end. Equal to `current` if that says it already.

@@ -1,5 +1,7 @@
 //! The driver: dereference → validate → build → apply → observe → answer.
 
+mod finding;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -17,6 +19,7 @@ use kube::{
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
 
+use self::finding::{Finding, with_doors};
 use crate::{
     FIELD_MANAGER, RuntimeArgs,
     addresses::{Sources, exposures},
@@ -25,14 +28,13 @@ use crate::{
     build::{self, Resources},
     clock::Clock,
     dereference::{self, Caches, Dereferenced},
-    extras::{self, Extras, Inventory, Live, Survey, Work, Written},
+    extras::{self, Extras, Inventory, Survey, Work, Written},
     main_object::Main,
     messages,
-    observe::{Failing, Health, Seen, has_taken_over, observe, serves, unmade},
-    template::{self, Route},
+    observe::{Failing, Health, Load, Seen, Underway, has_taken_over, observe, serves, unmade},
     tidy::{self, Expiry},
     update_status,
-    validate::{self, Identity, ValidPlan, ValidPort},
+    validate::{self, Identity, ValidPlan},
     values::Kind,
 };
 
@@ -85,7 +87,10 @@ impl Runtime {
         let (finding, expiry) = match valid {
             Ok(valid) => {
                 self.forget_another_run(&valid, &mut found).await?;
-                let finding = self.project(&valid, &found).await?;
+                let finding = match self.project(&valid, &found).await {
+                    Ok(finding) => finding,
+                    Err(error) => return Err(self.tell(&valid, &found, error).await),
+                };
                 let expiry = tidy::expiry(&valid, &found, Timestamp::now());
                 (finding, expiry)
             }
@@ -148,10 +153,26 @@ impl Runtime {
             apply::prune(&self.writer, &resources, found).await?;
         }
         let serves = serves(seen, &health);
+        let load = Load::of(found.autoscaler.as_deref().filter(|_| resources.autoscaler.is_some()), seen.now);
+        let remark = (load == Load::Unknown).then_some(messages::UNMEASURED);
         let look = self.extras.again(&plan.identity);
-        let again = again.into_iter().chain(look).min();
+        let again = again.into_iter().chain(look).chain(load.again()).min();
         let routes = with_doors(resources.routes, &live);
-        Ok(Finding { serves, routes, again, ..Finding::of(plan, health) })
+        Ok(Finding { remark, serves, routes, again, ..Finding::of(plan, health) })
+    }
+
+    /// An error says nothing to users, and whoever asks would take it for absence: one that lasts is told, unless
+    /// something was said of this generation already.
+    async fn tell(&self, plan: &ValidPlan, found: &Dereferenced, error: Error) -> Error {
+        let status = found.exposure.as_ref().and_then(|exposure| exposure.status.as_ref());
+        if Said::of(status, plan.identity.generation) != Said::Nothing {
+            return error;
+        }
+        let finding = Finding::of(plan, Health::Underway(Underway::because(messages::OUT_OF_ORDER)));
+        if let Err(also) = self.answer(&plan.identity, finding, found).await {
+            tracing::debug!(error = &also as &dyn std::error::Error, "cannot tell what is wrong");
+        }
+        error
     }
 
     /// Asks for what no status says: why there is no instance although there should be one. When to look again, if it
@@ -164,7 +185,7 @@ impl Runtime {
         if let Some(rest) = GRACE.checked_sub(unmade.age).filter(|rest| !rest.is_zero()) {
             return Ok((health, Some(rest)));
         }
-        let why = self.writer.refused_instances(&seen.plan.identity.namespace, unmade.uid).await?;
+        let why = self.writer.refused_instances(&seen.plan.identity.namespace, unmade).await?;
         let refusal = why.iter().find_map(|message| messages::refusal(message));
         let failing = refusal.map(|refusal| Health::Failing(Failing::from(refusal).slowly()));
         Ok((failing.unwrap_or(health), None))
@@ -195,11 +216,11 @@ impl Runtime {
         found: &Dereferenced,
     ) -> Result<Option<Duration>, Error> {
         let Some(exposure) = &found.exposure else { return Ok(None) };
-        let Finding { health, serves, ports, claim_urls, routes, completed_run, again: _ } = finding;
+        let Finding { health, remark, serves, ports, claim_urls, routes, completed_run, again: _ } = finding;
         let current = exposure.status.as_ref();
         let waited = self.waited(identity, &health);
         let verdict = match decide(health, Said::of(current, identity.generation), waited) {
-            Decision::Say(verdict) => verdict,
+            Decision::Say(verdict) => verdict.with(remark),
             Decision::Wait(rest) => return Ok(Some(rest)),
         };
         let exposures = exposures(Sources {
@@ -233,52 +254,6 @@ impl Runtime {
         self.clock.stop(identity);
         Duration::ZERO
     }
-}
-
-/// What there is to say.
-struct Finding {
-    health: Health,
-    /// Whether the ports answer.
-    serves: bool,
-    ports: Vec<ValidPort>,
-    /// By the names of resources, the URLs that they give the Workload.
-    claim_urls: Vec<(String, String)>,
-    /// The ways in from outside, and whether each is open.
-    routes: Vec<(Route, bool)>,
-    /// What has run to its end by now.
-    completed_run: Option<String>,
-    /// When to look again although nothing changes.
-    again: Option<Duration>,
-}
-
-impl Finding {
-    fn of(plan: &ValidPlan, health: Health) -> Self {
-        let completed_run = (health == Health::Completed).then(|| plan.run.clone());
-        let (ports, claim_urls) = (plan.ports.clone(), plan.claim_urls.clone());
-        Self { health, serves: false, ports, claim_urls, routes: Vec::new(), completed_run, again: None }
-    }
-
-    fn refused(problems: &[String]) -> Self {
-        let health = Health::Failing(Failing::projection(messages::problems(problems)));
-        let (ports, claim_urls) = (Vec::new(), Vec::new());
-        Self {
-            health,
-            serves: false,
-            ports,
-            claim_urls,
-            routes: Vec::new(),
-            completed_run: None,
-            again: None,
-        }
-    }
-}
-
-/// Which of `routes` are open, by the objects that make them.
-fn with_doors(routes: Vec<Route>, live: &[Live]) -> Vec<(Route, bool)> {
-    let is_open =
-        |route: &Route| live.iter().any(|(at, object)| *at == route.extra.place && template::open(object));
-    let routes = routes.into_iter().map(|route| (is_open(&route), route));
-    routes.map(|(open, route)| (route, open)).collect()
 }
 
 #[async_trait::async_trait]
@@ -380,6 +355,8 @@ impl Mapper {
 mod files_tests;
 #[cfg(test)]
 mod kinds_tests;
+#[cfg(test)]
+mod lasting_tests;
 #[cfg(test)]
 mod runs_tests;
 #[cfg(test)]

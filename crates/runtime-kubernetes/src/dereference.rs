@@ -9,7 +9,7 @@ use api_types::{
 use controller_kit::{Cache, CacheClosed};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    autoscaling::v2::HorizontalPodAutoscaler,
+    autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerStatus},
     batch::v1::{CronJob, Job},
     core::v1::{ConfigMap, Pod, Service},
 };
@@ -18,7 +18,7 @@ use kube::{Resource, core::PartialObjectMeta};
 use crate::{
     build::{ANNOTATION_TEMPLATE, governing_name},
     main_object::Mains,
-    observe::mounts,
+    observe::{load, mounts},
     validate::{Identity, ValidPlan},
     values::Kind,
 };
@@ -164,9 +164,16 @@ pub fn trim_pod(pod: &mut Pod) {
     }
 }
 
-/// Drops what an autoscaler measures, which it says on the Workload's main object as well.
+/// Drops what an autoscaler measures and makes of it, but not whether it can measure at all.
 pub fn trim_autoscaler(autoscaler: &mut HorizontalPodAutoscaler) {
-    autoscaler.status = None;
+    let conditions = autoscaler.status.take().and_then(|status| status.conditions);
+    let mut conditions = conditions.unwrap_or_default();
+    conditions.retain(|condition| condition.type_ == load::CONDITION);
+    conditions.iter_mut().for_each(|condition| condition.message = None);
+    if !conditions.is_empty() {
+        let conditions = Some(conditions);
+        autoscaler.status = Some(HorizontalPodAutoscalerStatus { conditions, ..Default::default() });
+    }
 }
 
 /// Drops the annotations of an exposure that nobody reads, such as what it was applied as by its writer.

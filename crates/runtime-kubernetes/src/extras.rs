@@ -7,7 +7,10 @@
 mod inventory;
 mod memory;
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use api_types::Reason;
 use controller_kit::{Applied, Applier, Created, Kinds, Served};
@@ -27,6 +30,9 @@ use crate::{
     template::{Extra, Misfit},
     validate::Identity,
 };
+
+/// How long until it is looked again whether an object is gone of whose end no watch tells.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// Makes and removes the objects that templates add.
 pub struct Extras {
@@ -203,7 +209,7 @@ impl Extras {
                 let found = self.find(identity, place, resource).await?;
                 match found.live.as_ref().map_or(Stance::Ours, |live| stance(&live.metadata, identity)) {
                     Stance::Ours => return Ok(Ok(found)),
-                    Stance::Leaving => return Ok(Err(Health::Underway(Underway::because(PREDECESSOR)))),
+                    Stance::Leaving => return Ok(Err(Health::Underway(leaving()))),
                     Stance::Foreign => taken(place).slowly(),
                 }
             }
@@ -256,6 +262,10 @@ impl Extras {
 fn request(action: &'static str, place: &Place) -> impl FnOnce(kube::Error) -> Error {
     let place = place.to_string();
     move |source| Error::Request { action, place, source }
+}
+
+fn leaving() -> Underway {
+    Underway { again: Some(LEAVING), ..Underway::because(PREDECESSOR) }
 }
 
 fn taken(place: &Place) -> Failing {

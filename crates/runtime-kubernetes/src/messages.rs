@@ -12,7 +12,8 @@ pub use invalid::invalid;
 pub use plain::plain;
 pub use refusal::{Refusal, refusal};
 pub use runs::{
-    COMPLETED, NOT_RUN_YET, RUNS_TO_ITS_END, SCHEDULED, SUSPENDED, last_run_failed, run_failed, tried_again,
+    COMPLETED, FORMER_RUNS, NOT_RUN_YET, RUNS_TO_ITS_END, SCHEDULED, SUSPENDED, last_run_failed, run_failed,
+    tried_again,
 };
 
 use crate::template::Misfit;
@@ -24,9 +25,22 @@ pub const UNDERWAY: &str = "The workload is being started: wait, or look at what
 /// It ran, and does not now.
 pub const UNAVAILABLE: &str = "The workload does not run at present and is being started again: look at what its \
                                containers print if this lasts.";
+/// Not all of it runs that did.
+pub const INCOMPLETE: &str = "Some instances of the workload run, and others are still being started: look at what \
+                              their containers print if this lasts.";
 /// It has taken longer than the platform gives it.
 pub const OVERDUE: &str = "The workload has not started in the time that the platform gives it: look at what its \
                            containers print.";
+/// The same of a part of it.
+pub const PARTLY_OVERDUE: &str = "Some instances of the workload have not started in the time that the platform gives \
+                                  them: look at what their containers print.";
+/// Load cannot be measured, by which it was to be scaled.
+pub const UNMEASURED: &str = "The workload runs, but cannot be scaled by load as the annotation `score.dev/autoscaling` \
+                              asks: set spec.containers.*.resources.requests.cpu for every container, or ask your \
+                              platform team whether the platform measures load.";
+/// The API server, or something that it asks, is out of order.
+pub const OUT_OF_ORDER: &str = "The platform cannot take the workload up at present: wait, as it is tried again by \
+                                itself, or ask your platform team if this lasts.";
 /// Somebody scaled it to nothing.
 pub const SCALED_TO_ZERO: &str = "The workload is scaled to no instance at all: scale it to at least one.";
 /// An object of the same name is in the way.

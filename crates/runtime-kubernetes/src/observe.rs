@@ -2,6 +2,7 @@
 
 mod containers;
 mod instances;
+pub(crate) mod load;
 pub(crate) mod mounts;
 mod rollout;
 mod run;
@@ -16,6 +17,8 @@ use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 
 use self::rollout::Rollout;
 pub use self::{
+    load::Load,
+    rollout::PROGRESS_DEADLINE,
     run::{completed_at, failed, has_ended},
     unmade::{Unmade, unmade},
 };
@@ -68,6 +71,8 @@ pub struct Underway {
     pub overdue: bool,
     /// Whether that is how it should be, as with something that runs to its end: no decline, whatever was before.
     pub expected: bool,
+    /// Whether instances are missing of which nothing tells how long they have been.
+    pub missing: bool,
     /// When to look again although nothing changes.
     pub again: Option<Duration>,
 }
@@ -152,8 +157,12 @@ pub fn observe(seen: Seen<'_>) -> Health {
 
 /// Whether requests are answered now. `health` is what [`observe`] made of the same.
 pub fn serves(seen: Seen<'_>, health: &Health) -> bool {
+    // As many as are wanted are more than it takes to answer.
+    let some_do =
+        |rollout: Rollout<'_>| *health == Health::Running || (rollout.available && containers::answer(seen));
     match seen.main {
-        Main::Deployment(_) | Main::StatefulSet(_) => *health == Health::Running,
+        Main::Deployment(object) => some_do(Rollout::of_deployment(object)),
+        Main::StatefulSet(object) => some_do(Rollout::of_stateful_set(object, seen)),
         Main::Job(job) => run::serves(job),
         Main::CronJob(object) => schedule::active(seen, object).any(run::serves),
     }
@@ -182,6 +191,7 @@ fn serving(seen: Seen<'_>, rollout: Rollout<'_>) -> Health {
         available: rollout.available,
         overdue: rollout.overdue,
         expected: false,
+        missing: rollout.missing,
         again: rollout.again,
     })
 }

@@ -64,6 +64,29 @@ fn a_workload_that_is_scaled_up_stays_ready_for_a_while() {
 }
 
 #[test]
+fn a_workload_of_which_a_part_runs_is_not_said_not_to_run() {
+    let overdue = Health::Underway(Underway { available: true, overdue: true, ..Underway::default() });
+    for (health, message) in [
+        (underway(true), messages::INCOMPLETE),
+        (underway(false), messages::UNAVAILABLE),
+        (overdue, messages::PARTLY_OVERDUE),
+    ] {
+        let (reason, said) = said(decide(health, Said::Ready, GRACE));
+        assert_eq!((reason, said.as_str()), (Reason::RuntimeDegraded, message));
+    }
+}
+
+#[test]
+fn instances_that_are_missing_for_too_long_are_overdue_and_looked_for_then() {
+    let missing = || Health::Underway(Underway { missing: true, ..Underway::default() });
+    let decision = decide(missing(), Said::Other, GRACE);
+    let Decision::Say(verdict) = decision else { panic!("{decision:?}") };
+    let expected = (Reason::RuntimeProvisioning, Some(PROGRESS_DEADLINE - GRACE));
+    assert_eq!((verdict.reason, verdict.again), expected);
+    assert_eq!(said(decide(missing(), Said::Other, PROGRESS_DEADLINE)).0, Reason::RuntimeDegraded);
+}
+
+#[test]
 fn after_a_failure_the_way_up_is_not_told_before_it_lasts() {
     for before in [Said::Degraded, Said::Other] {
         assert_eq!(decide(underway(false), before, SHORT), Decision::Wait(GRACE - SHORT));

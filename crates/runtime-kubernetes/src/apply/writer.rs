@@ -13,6 +13,7 @@ use crate::{
     build::ANNOTATION_REPLICAS,
     dereference::Caches,
     main_object::{Main, Mains},
+    observe::Unmade,
     tidy::Expiry,
 };
 
@@ -184,14 +185,16 @@ impl Writer {
         }
     }
 
-    /// Why the object of this uid could not create instances, as far as that is still known, the newest first.
+    /// What keeps instances from being created, as far as that is still known, the newest first.
     ///
     /// # Errors
     /// If the API server cannot be asked.
-    pub async fn refused_instances(&self, namespace: &str, uid: &str) -> Result<Vec<String>, Error> {
-        let about = ListParams::default().fields(&format!("involvedObject.uid={uid},reason=FailedCreate"));
+    pub async fn refused_instances(&self, namespace: &str, unmade: Unmade<'_>) -> Result<Vec<String>, Error> {
+        let fields = format!("involvedObject.uid={},reason=FailedCreate", unmade.uid);
+        let about = ListParams::default().fields(&fields);
         let events = Api::<Event>::namespaced(self.client.clone(), namespace).list(&about).await;
         let mut events = events.map_err(|source| Error::new::<Event>("look for", source))?.items;
+        events.retain(|event| event.last_timestamp.as_ref().is_none_or(|time| Some(time.0) >= unmade.made));
         events.sort_by_key(|event| std::cmp::Reverse(event.last_timestamp.as_ref().map(|time| time.0)));
         Ok(events.into_iter().filter_map(|event| event.message).collect())
     }

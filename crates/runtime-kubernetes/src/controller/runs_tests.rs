@@ -4,7 +4,7 @@ use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
         batch::v1::{CronJob, Job},
-        core::v1::Event,
+        core::v1::{Event, Pod},
     },
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
@@ -164,6 +164,33 @@ async fn why_there_is_no_instance_is_asked_for_where_no_status_says_so() {
         cluster.pass().await.unwrap();
         assert_eq!(cluster.said().unwrap().0, "QuotaExceeded", "{values}");
         assert_eq!(cluster.writes_of_a_pass().await, 0, "{values}");
+    }
+}
+
+#[tokio::test]
+async fn why_only_some_instances_are_there_is_told_unless_it_is_from_before_the_last_was_made() {
+    for (refused, reason) in
+        [("'2020-01-01T00:00:59Z'", "RuntimeDegraded"), ("'2020-01-01T00:01:00Z'", "QuotaExceeded")]
+    {
+        let cluster = valued("{kind: StatefulSet, replicas: 2}");
+        cluster.pass().await.unwrap();
+        let set: StatefulSet = cluster.server.get("team-a", "hello").unwrap();
+        let uid = set.metadata.uid.unwrap();
+        let metadata = set.spec.unwrap().template.metadata.unwrap();
+        let mut pod = Pod { metadata, ..Pod::default() };
+        pod.metadata.name = Some("hello-0".into());
+        pod.metadata.namespace = Some("team-a".into());
+        pod.metadata.creation_timestamp = Some(parse("'2020-01-01T00:01:00Z'"));
+        let owner =
+            OwnerReference { kind: "StatefulSet".into(), uid: uid.clone(), ..OwnerReference::default() };
+        pod.metadata.owner_references = Some(vec![owner]);
+        cluster.server.insert(pod);
+        refuse_instances(&cluster, &uid);
+        cluster.server.modify("team-a", "hello.1", |event: &mut Event| {
+            event.last_timestamp = Some(parse(refused));
+        });
+        cluster.pass().await.unwrap();
+        assert_eq!(cluster.said().unwrap().0, reason, "{refused}");
     }
 }
 

@@ -5,6 +5,7 @@ use kube::ResourceExt as _;
 use super::*;
 use crate::{
     FIELD_MANAGER,
+    answer::GRACE,
     fixtures::{PLAN, parse, plan},
 };
 
@@ -193,13 +194,17 @@ async fn what_somebody_makes_between_look_and_write_is_not_taken_over() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_an_earlier_plan_of_the_name_is_waited_for() {
+async fn what_belongs_to_an_earlier_plan_of_the_name_is_waited_for_and_looked_at_again_soon() {
     let world = World::new();
     let mut earlier = world.map("a");
     earlier.object.metadata.owner_references.as_mut().unwrap()[0].uid = "earlier".into();
     world.server.insert_json("configmaps", serde_json::to_value(&earlier.object).unwrap());
     let survey = world.survey(&world.extras(), &[world.map("a")]).await;
-    assert!(matches!(survey, Survey::Stop(Health::Underway(_))), "{survey:?}");
+    let Survey::Stop(Health::Underway(underway)) = survey else { panic!("{survey:?}") };
+    assert!(
+        underway.again.is_some_and(|again| again <= GRACE),
+        "no watch tells that it is gone: {underway:?}"
+    );
 }
 
 #[tokio::test]

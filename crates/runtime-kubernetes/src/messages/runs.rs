@@ -9,6 +9,9 @@ pub const RUNS_TO_ITS_END: &str =
 pub const SCHEDULED: &str = "The workload runs at the times of its schedule, and completed the last time.";
 /// It runs at its times, of which none has come yet.
 pub const NOT_RUN_YET: &str = "The workload runs at the times of its schedule, of which none has come yet.";
+/// What it ran as before still does.
+pub const FORMER_RUNS: &str = "A run of an earlier version of the workload has not come to its end yet: wait, or set the annotation \
+     `score.dev/concurrency-policy` to `Replace`, and it is ended at the next time of the schedule.";
 /// Somebody stopped it from starting.
 pub const SUSPENDED: &str = "The workload was suspended by somebody on the platform and does not run: ask your platform team to resume it.";
 

@@ -187,7 +187,11 @@ fn sentences() -> Vec<String> {
         RUNNING,
         UNDERWAY,
         UNAVAILABLE,
+        INCOMPLETE,
         OVERDUE,
+        PARTLY_OVERDUE,
+        UNMEASURED,
+        OUT_OF_ORDER,
         SCALED_TO_ZERO,
         NAME_TAKEN,
         NOT_ALLOWED,
@@ -196,6 +200,7 @@ fn sentences() -> Vec<String> {
         RUNS_TO_ITS_END,
         SCHEDULED,
         NOT_RUN_YET,
+        FORMER_RUNS,
         SUSPENDED,
     ];
     let of_details = details.into_iter().flat_map(|detail| {

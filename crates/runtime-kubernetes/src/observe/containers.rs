@@ -49,6 +49,16 @@ pub(super) fn hint(seen: Seen<'_>) -> Option<String> {
         .or_else(|| containers(seen).find_map(|(container, status)| waited_for(container, status)))
 }
 
+/// Whether an instance takes requests, and has not only just been started again.
+pub(super) fn answer(seen: Seen<'_>) -> bool {
+    let unsteady = |status: &ContainerStatus| {
+        let container = container(seen.plan, status);
+        container.is_some_and(|container| does_not_keep_running(container, status, seen.now).is_some())
+    };
+    let well = |status: &ContainerStatus| status.ready && !unsteady(status);
+    seen.current_pods().any(|pod| statuses(pod).next().is_some() && statuses(pod).all(well))
+}
+
 /// The user's containers with their states. Containers that the platform added are not the user's to mend.
 fn containers(seen: Seen<'_>) -> impl Iterator<Item = (&ValidContainer, &ContainerStatus)> {
     let statuses = seen.current_pods().flat_map(statuses);

@@ -16,6 +16,11 @@ impl<'a> Seen<'a> {
         self.pods.iter().map(AsRef::as_ref).filter(counts).filter(move |pod| self.is_current(pod))
     }
 
+    /// All instances that `owner` made and that are there, whatever they are made from and whatever becomes of them.
+    pub(super) fn made_by<K: Resource>(self, owner: &K) -> impl Iterator<Item = &'a Pod> {
+        self.pods.iter().map(AsRef::as_ref).filter(move |pod| is_owned(*pod, owner))
+    }
+
     fn is_current(self, pod: &Pod) -> bool {
         match self.main {
             Main::Deployment(_) | Main::StatefulSet(_) => {

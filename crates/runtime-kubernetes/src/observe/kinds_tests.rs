@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     fixtures::{PLAN, parse, plan},
-    messages::{RUNS_TO_ITS_END, SUSPENDED},
+    messages::{FORMER_RUNS, RUNS_TO_ITS_END, SUSPENDED},
     validate::{Identity, validate},
 };
 
@@ -37,12 +37,19 @@ mod stateful_set {
     use super::*;
 
     fn health(replicas: i32, status: &str, pods: &[Arc<Pod>]) -> Health {
+        seen(replicas, status, pods).0
+    }
+
+    /// How it is doing, and if it is to be asked why instances are not there, when the last one was made.
+    fn seen(replicas: i32, status: &str, pods: &[Arc<Pod>]) -> (Health, Option<Option<Timestamp>>) {
         let set = parse(&format!(
-            "metadata: {{generation: 2}}\nspec: {{replicas: {replicas}, selector: {{}}, template: {{metadata: \
-             {{annotations: {{score.dev/template-hash: current}}}}}}}}\nstatus: {status}\n"
+            "metadata: {{generation: 2, uid: set, creationTimestamp: '2030-01-01T00:00:00Z'}}\nspec: {{replicas: {replicas}, \
+             selector: {{}}, template: {{metadata: {{annotations: {{score.dev/template-hash: current}}}}}}}}\nstatus: \
+             {status}\n"
         ));
         let (plan, main) = (valid("{kind: StatefulSet}"), Main::StatefulSet(Arc::new(set)));
-        observe(Seen { plan: &plan, main: &main, runs: &[], pods, now: NOW.parse().unwrap() })
+        let seen = Seen { plan: &plan, main: &main, runs: &[], pods, now: NOW.parse().unwrap() };
+        (observe(seen), unmade(seen).map(|unmade| unmade.made))
     }
 
     const COMPLETE: &str = "{observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2, \
@@ -79,6 +86,30 @@ mod stateful_set {
         };
         assert_eq!(starting("'2030-01-01T00:19:00Z'"), (false, Some(Duration::from_secs(540))));
         assert_eq!(starting("'2030-01-01T00:10:00Z'"), (true, None));
+    }
+
+    #[test]
+    fn as_long_as_there_are_fewer_instances_than_wanted_some_are_missing_and_why_is_to_be_asked() {
+        let there = || pod("hello-0", "set", &web("Running", "{running: {}}"));
+        let leaving = || {
+            let mut pod = Pod::clone(&there());
+            pod.metadata.deletion_timestamp = Some(parse("'2030-01-01T00:19:00Z'"));
+            Arc::new(pod)
+        };
+        let of_another = || pod("hello-1", "other", &web("Running", "{running: {}}"));
+        let made: Option<Timestamp> = Some("2030-01-01T00:00:00Z".parse().unwrap());
+        for (replicas, pods, asked) in [
+            (1, vec![], Some(None)),
+            (2, vec![there()], Some(made)),
+            (2, vec![there(), of_another()], Some(made)),
+            (2, vec![there(), leaving()], None),
+            (1, vec![there()], None),
+            (0, vec![], None),
+        ] {
+            let (health, unmade) = seen(replicas, "{observedGeneration: 2, replicas: 1}", &pods);
+            let Health::Underway(underway) = health else { panic!("{health:?}") };
+            assert_eq!((underway.missing, unmade), (asked.is_some(), asked), "{replicas} {pods:?}");
+        }
     }
 
     #[test]
@@ -282,6 +313,29 @@ mod cron_job {
         assert_eq!(health(later_success, &[failed(2)], &pods), Health::Scheduled { ran: true });
         let earlier_success = "{lastSuccessfulTime: '2030-01-01T00:01:10Z'}";
         assert!(is_failing(&health(earlier_success, &[failed(2)], &pods), "exit code 3"));
+    }
+
+    #[test]
+    fn a_plan_has_not_rolled_out_before_the_runs_of_another_have_ended_and_that_is_no_decline() {
+        let of_another = |mut run: Job| {
+            run.metadata.annotations = Some([("score.dev/run".to_owned(), "other".to_owned())].into());
+            run
+        };
+        let waits = |health: &Health| {
+            let hint = Some(FORMER_RUNS.to_owned());
+            *health == Health::Underway(Underway { hint, expected: true, ..Underway::default() })
+        };
+        let former = of_another(run(1, "{active: 1}"));
+        let between_attempts = of_another(run(1, "{failed: 1}"));
+        for runs in [vec![former.clone()], vec![between_attempts], vec![former.clone(), completed(2)]] {
+            let health = health("{}", &runs, &[]);
+            assert!(waits(&health), "{health:?}");
+        }
+        let mut strange = former;
+        strange.metadata.owner_references = None;
+        for ended in [of_another(completed(1)), of_another(failed(1)), strange] {
+            assert_eq!(health("{}", &[ended], &[]), Health::Scheduled { ran: false });
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 use super::Seen;
 
 /// How long an instance may take to become ready: as long as a Deployment gives it.
-const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
+pub const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 
 /// How far a roll-out has come.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Rollout<'a> {
     pub(super) available: bool,
     /// Whether there was no progress for as long as is allowed.
     pub(super) overdue: bool,
+    /// Whether there are fewer instances than wanted, of whatever template, and nothing tells since when.
+    pub(super) missing: bool,
     /// Why instances of the newest template could not even be created.
     pub(super) replica_failure: Option<&'a str>,
     /// When it will be overdue, where nothing tells.
@@ -41,24 +43,28 @@ impl<'a> Rollout<'a> {
             available: any(deployment.status.as_ref().and_then(|status| status.available_replicas)),
             overdue: condition(deployment, "Progressing")
                 .is_some_and(|it| it.reason.as_deref() == Some(stuck)),
+            missing: false,
             replica_failure: replica_failure(deployment, wanted),
             again: None,
         }
     }
 
     /// Unlike a Deployment a StatefulSet says neither that it makes no progress nor why it can create no instance. The
-    /// former is told by the age of its instances.
+    /// former is told by the age of its instances, and by how many there are, of which one that is to be replaced counts
+    /// until it is gone.
     pub(super) fn of_stateful_set(set: &'a StatefulSet, seen: Seen<'_>) -> Self {
         let wanted = wanted(set.spec.as_ref().and_then(|spec| spec.replicas));
         let status = set.status.as_ref().filter(|it| it.observed_generation >= set.metadata.generation);
         let rolled_out = status.is_some_and(|it| it.current_revision == it.update_revision);
         let counts = status.map(|it| [it.updated_replicas, Some(it.replicas), it.available_replicas]);
+        let there = i32::try_from(seen.made_by(set).count()).unwrap_or(i32::MAX);
         let oldest = seen.current_pods().filter(|pod| !is_ready(pod)).filter_map(|pod| age(pod, seen)).max();
         Self {
             wanted,
             complete: rolled_out && all_are(counts, wanted),
             available: any(set.status.as_ref().and_then(|status| status.available_replicas)),
             overdue: oldest.is_some_and(|age| age >= PROGRESS_DEADLINE),
+            missing: there < wanted,
             replica_failure: None,
             again: oldest.and_then(|age| PROGRESS_DEADLINE.checked_sub(age)).filter(|rest| !rest.is_zero()),
         }

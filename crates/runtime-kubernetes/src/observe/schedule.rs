@@ -4,13 +4,14 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use kube::ResourceExt as _;
 
 use super::{
-    Failing, Health, Seen, containers,
+    Failing, Health, Seen, Underway, containers,
     instances::is_owned,
     run::{cause, failed, has_ended},
 };
 use crate::{build::ANNOTATION_RUN, messages};
 
-/// How the runs of a CronJob are doing. Those of another plan have no say.
+/// How the runs of a CronJob are doing. Those of another plan have no say, but this one has not rolled out before they
+/// have ended: they use what it may need no more, such as a database.
 pub(super) fn observe(seen: Seen<'_>, cron_job: &CronJob) -> Health {
     if cron_job.spec.suspend == Some(true) {
         return Health::Failing(Failing::degraded(messages::SUSPENDED.into()));
@@ -27,6 +28,9 @@ pub(super) fn observe(seen: Seen<'_>, cron_job: &CronJob) -> Health {
             let message = messages::last_run_failed(failure.reason.as_deref(), cause(seen, run));
             Health::Failing(Failing::degraded(message))
         }
+        None if is_former_active(seen, cron_job) => {
+            Health::Underway(Underway { expected: true, ..Underway::because(messages::FORMER_RUNS) })
+        }
         None => Health::Scheduled { ran: last.is_some() || last_success(cron_job).is_some() },
     }
 }
@@ -37,9 +41,21 @@ pub(super) fn active<'a>(seen: Seen<'a>, cron_job: &'a CronJob) -> impl Iterator
 }
 
 fn runs<'a>(seen: Seen<'a>, cron_job: &'a CronJob) -> impl Iterator<Item = &'a Job> {
-    let current = |run: &&Job| run.annotations().get(ANNOTATION_RUN) == Some(&seen.plan.run);
+    all_runs(seen, cron_job).filter(move |run| is_current(seen, run))
+}
+
+/// Whether a run of another plan has not ended.
+fn is_former_active(seen: Seen<'_>, cron_job: &CronJob) -> bool {
+    all_runs(seen, cron_job).any(|run| !is_current(seen, run) && !has_ended(run))
+}
+
+fn all_runs<'a>(seen: Seen<'a>, cron_job: &'a CronJob) -> impl Iterator<Item = &'a Job> {
     let runs = seen.runs.iter().map(AsRef::as_ref);
-    runs.filter(current).filter(|run| is_owned(*run, cron_job))
+    runs.filter(|run| is_owned(*run, cron_job))
+}
+
+fn is_current(seen: Seen<'_>, run: &Job) -> bool {
+    run.annotations().get(ANNOTATION_RUN) == Some(&seen.plan.run)
 }
 
 /// Whether a later run completed that is no longer there.

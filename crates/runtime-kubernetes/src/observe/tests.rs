@@ -21,12 +21,20 @@ fn valid() -> ValidPlan {
 
 /// The health that follows from a Deployment of generation 2 with `status`, and `pods` of the current template.
 fn health_of(replicas: i32, status: &str, pods: &[Pod]) -> Health {
+    seen(replicas, status, pods).0
+}
+
+/// The same, and whether requests are answered.
+fn seen(replicas: i32, status: &str, pods: &[Pod]) -> (Health, bool) {
     let deployment: k8s_openapi::api::apps::v1::Deployment = parse(&format!(
         "metadata: {{generation: 2}}\nspec: {{replicas: {replicas}, selector: {{}}, template: {CURRENT}}}\nstatus: {status}\n"
     ));
     let pods: Vec<_> = pods.iter().cloned().map(Arc::new).collect();
     let (plan, main) = (valid(), Main::Deployment(Arc::new(deployment)));
-    observe(Seen { plan: &plan, main: &main, runs: &[], pods: &pods, now: NOW.parse().unwrap() })
+    let seen = Seen { plan: &plan, main: &main, runs: &[], pods: &pods, now: NOW.parse().unwrap() };
+    let health = observe(seen);
+    let serves = serves(seen, &health);
+    (health, serves)
 }
 
 /// What the instances are made of that count.
@@ -94,6 +102,39 @@ fn what_serves_during_a_roll_out_is_told_apart_from_nothing() {
         underway("{observedGeneration: 2, replicas: 2, updatedReplicas: 1, availableReplicas: 1}", &[])
             .available
     );
+}
+
+/// As [`web`], of an instance that is ready.
+fn ready(state: &str, last: &str) -> Pod {
+    let mut pod = web(state, last);
+    let statuses = pod.status.as_mut().unwrap().container_statuses.as_mut().unwrap();
+    statuses.iter_mut().for_each(|status| status.ready = true);
+    pod
+}
+
+#[test]
+fn requests_are_answered_as_long_as_one_instance_of_the_plan_is_ready_whatever_becomes_of_others() {
+    const SOME: &str = "{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 1}";
+    let end = "{terminated: {exitCode: 3}}";
+    let running = |last: &str| ready("{running: {startedAt: 2029-01-01T00:00:00Z}}", last);
+    let fresh = || ready("{running: {startedAt: 2030-01-01T00:00:55Z}}", end);
+    let crashed = || web("{waiting: {reason: CrashLoopBackOff}}", end);
+    let mut old = running("{}");
+    old.metadata.annotations = Some([(ANNOTATION_TEMPLATE.to_owned(), "older".to_owned())].into());
+    for (status, pods, expected) in [
+        (COMPLETE, vec![], false),
+        (SOME, vec![running("{}")], true),
+        (SOME, vec![running(end), crashed()], true),
+        (SOME, vec![crashed(), running("{}")], true),
+        (SOME, vec![crashed(), fresh()], false),
+        (SOME, vec![web("{running: {startedAt: 2029-01-01T00:00:00Z}}", "{}")], false),
+        (SOME, vec![old], false),
+        // What was said last of an instance whose machine is lost.
+        (STARTING, vec![running("{}")], false),
+    ] {
+        assert_eq!(seen(3, status, &pods).1, expected, "{status} {pods:?}");
+    }
+    assert!(seen(1, COMPLETE, &[]).1);
 }
 
 #[test]

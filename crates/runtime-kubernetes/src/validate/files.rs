@@ -102,7 +102,7 @@ fn content(field: &str, mode: u32, file: &PlanFile) -> Result<FileContent, Strin
             Value::Joined(segments) => joined(field, mode, &segments),
         },
         (None, Some(base64)) => STANDARD
-            .decode(base64)
+            .decode(base64.replace(['\r', '\n'], ""))
             .map(FileContent::Bytes)
             .map_err(|_| format!("{field}.binaryContent: is not standard base64: encode the bytes anew.")),
         _ => Err(format!("{field}: must have exactly one of content and binaryContent: keep one of them.")),

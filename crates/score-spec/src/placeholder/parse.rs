@@ -29,12 +29,15 @@ impl Template {
     /// mean themselves. References do not nest: `${a${b}}` is a reference to `a${b`, and then a `}`.
     pub fn parse(text: &str) -> Self {
         let mut template = Self::default();
-        let mut rest = text;
+        // Behind the last `}` no `${` has any, and each of very many would look for it to the end of the text.
+        let (head, tail) = text.split_at(text.rfind('}').map_or(0, |last| last + 1));
+        let mut rest = head;
         while let Some(dollar) = rest.find('$') {
             template.push_literal(&rest[..dollar]);
             rest = template.take_token(&rest[dollar..]);
         }
         template.push_literal(rest);
+        template.push_literal(&tail.replace("$$", "$"));
         template
     }
 

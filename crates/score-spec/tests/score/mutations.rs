@@ -270,6 +270,8 @@ fn contents_of_files() {
         ),
         (file, json!({ "binaryContent": "aGk=" }), Valid),
         (file, json!({ "binaryContent": "" }), Valid),
+        (file, json!({ "binaryContent": "aG\r\nk=\n" }), Valid),
+        (file, json!({ "binaryContent": "aG k=" }), Error(binary_path, "is not standard base64")),
         (file, json!({ "binaryContent": "aGk" }), Error(binary_path, "is not standard base64")),
         (file, json!({ "binaryContent": "-_8=" }), Error(binary_path, "is not standard base64")),
         (file, json!({ "content": "${x}" }), Error(content_path, "unknown reference root")),

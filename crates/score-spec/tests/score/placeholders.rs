@@ -291,6 +291,17 @@ fn a_reference_to_a_resource_as_a_whole_is_for_volumes() {
     );
 }
 
+#[test]
+fn very_many_placeholders_without_an_end_are_read_at_once() {
+    // Were the end of each looked for, this test would take hours.
+    for (text, literal) in [("${", "${"), ("$${", "${"), ("$${${", "${${")] {
+        for end in ["", "}"] {
+            let template = Template::parse(&format!("{end}{}", text.repeat(1_000_000)));
+            assert_eq!(template.parts(), [Part::Literal(format!("{end}{}", literal.repeat(1_000_000)))]);
+        }
+    }
+}
+
 /// The grammar as the Score specification gives it: one regular expression, matched from left to right.
 fn by_regular_expression(placeholder: &Regex, text: &str) -> String {
     let replaced = placeholder.replace_all(text, |found: &Captures<'_>| match &found[1] {

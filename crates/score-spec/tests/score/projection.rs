@@ -161,7 +161,7 @@ fn files(outputs: &Outputs) -> Resolution<Value> {
             "/etc/app/dsn": { "content": "${resources.db.host}:${resources.db.port} $$", "mode": "600" },
             "/etc/app//secret.ini": { "content": "user=app\npassword=${resources.db.password}\n" },
             "/etc/app/raw": { "content": "${as.it.is} $$", "noExpand": true },
-            "/etc/app/logo": { "binaryContent": "iVBORw0KGgo=", "mode": "0444" },
+            "/etc/app/logo": { "binaryContent": "iVBORw0K\nGgo=\n", "mode": "0444" },
             "/etc/app/empty": { "content": "" },
         } } },
         "resources": { "db": { "type": "postgres" } },

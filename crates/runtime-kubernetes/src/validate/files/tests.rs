@@ -27,7 +27,10 @@ fn what_a_file_consists_of_decides_how_it_is_made() {
     assert_eq!(file("{content: 'a\n\n$x'}").content, FileContent::Bytes(b"a\n$x".into()));
     assert_eq!(file("{content: ''}").content, FileContent::Bytes(Vec::new()));
     assert_eq!(file("{content: [{value: a}, {value: b}]}").content, FileContent::Bytes(b"ab".into()));
-    assert_eq!(file("{binaryContent: /wD/}").content, FileContent::Bytes(vec![0xff, 0, 0xff]));
+    for base64 in ["/wD/", "\"/w\\r\\nD/\\n\""] {
+        let content = file(&format!("{{binaryContent: {base64}}}")).content;
+        assert_eq!(content, FileContent::Bytes(vec![0xff, 0, 0xff]), "{base64}");
+    }
     assert_eq!(
         file("{content: [{secretKeyRef: {name: db, key: uri}}]}").content,
         FileContent::Secret(secret.clone())
