@@ -17,12 +17,12 @@ async fn what_was_retained_is_given_to_no_other_resource_of_the_same_name_and_no
     let password = estate.credential(name, "password");
     estate.delete(name);
 
-    let other_workload = |claim: &mut ResourceClaim| claim.spec.workload_ref.name = "shop-web".to_owned();
-    let other_class = |claim: &mut ResourceClaim| claim.spec.class = "cheap".to_owned();
-    let others: [(&str, &dyn Fn(&mut ResourceClaim)); 2] = [("u2", &other_workload), ("u3", &other_class)];
-    for (uid, change) in others {
+    for (uid, workload, other_class) in [("u2", "shop-web", "shared"), ("u3", "shop", "cheap")] {
         estate.set_claim(name, uid, Delete, &class(&server));
-        estate.api.modify(NAMESPACE, name, |claim: &mut ResourceClaim| change(claim));
+        estate.api.modify(NAMESPACE, name, |claim: &mut ResourceClaim| {
+            claim.spec.workload_ref.name = workload.to_owned();
+            claim.spec.class = other_class.to_owned();
+        });
         assert_eq!(estate.pass(name).await, Retry::Rarely);
         assert_eq!(estate.status(name).phase, ClaimPhase::Failed);
         assert!(estate.status(name).outputs.is_empty());
