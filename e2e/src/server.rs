@@ -100,6 +100,11 @@ pub async fn with_server(
             let told = story(context).await;
             // No claim may wait for a server that goes with the namespace.
             context.api::<Workload>().delete_collection(&Default::default(), &Default::default()).await?;
+            // Some tests claim by themselves, and may have failed before they gave up what they had.
+            context
+                .api::<ResourceClaim>()
+                .delete_collection(&Default::default(), &Default::default())
+                .await?;
             told.and(gone(context, PATIENCE).await)
         })
         .await

@@ -29,7 +29,9 @@ use self::{
 use crate::{
     dereference::World,
     phase::{Phase, after},
-    pods::{awaited, is_owned, is_reservable, is_unschedulable, nominated, pinned, priority},
+    pods::{
+        awaited, has_other_gates, is_owned, is_reservable, is_unschedulable, nominated, pinned, priority,
+    },
     validate::{Member, PodSet},
 };
 
@@ -87,17 +89,17 @@ pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluste
     let (recycle, stranded) = lost_members(world, set, &entries, &decision);
     let (refused, look_again) = refused(world, set, &entries, &decision);
     let held = || set.held().map(|member| (member, entries.get(&member.uid)));
+    let pins = |entry: &Entry| set.settings.pin && entry.nominated_because.is_none();
     let reserve = held().filter_map(|(member, entry)| {
-        let node = &entry?.node;
-        let is_due = is_reservable(&member.pod) && nominated(&member.pod) != Some(node.as_str());
-        is_due.then(|| (member.pod.clone(), node.clone()))
+        let (pod, entry) = (&member.pod, entry?);
+        let is_due = lacks_reservation(set, pod, &entry.node, pins(entry));
+        is_due.then(|| (pod.clone(), entry.node.clone()))
     });
     let withdraw = held().filter(|(member, entry)| entry.is_none() && nominated(&member.pod).is_some());
     let holders: BTreeSet<&Uid> = set.held().map(|member| &member.uid).collect();
     let release = decision.order.iter().filter(|uid| holders.contains(uid)).filter_map(|uid| {
         let entry = entries.get(uid)?;
-        let pin = set.settings.pin && entry.nominated_because.is_none();
-        Some(Release { uid: uid.clone(), node: entry.node.clone(), pin })
+        Some(Release { uid: uid.clone(), node: entry.node.clone(), pin: pins(entry) })
     });
     Intent {
         reserve: reserve.collect(),
@@ -192,7 +194,22 @@ fn next_limit(world: &World, set: &PodSet, entries: &BTreeMap<Uid, Entry>) -> Op
 
 /// Whether room is reserved for every member before it is released. Else nobody else may plan until it is.
 pub fn reserves_all(set: &PodSet) -> bool {
-    set.held().all(|member| is_reservable(&member.pod))
+    set.held().all(|member| reserves(set, &member.pod, set.settings.pin))
+}
+
+/// Whether room is reserved for `pod` before it is released, pinned if `pin` is said. Who goes by itself, and at once, takes
+/// its room by the very write that releases it. But of a gang nobody goes before all can; who is not pinned has nothing but
+/// the reservation to guide it; and whom others hold does not go yet.
+fn reserves(set: &PodSet, pod: &Pod, pin: bool) -> bool {
+    is_reservable(pod) && (set.settings.gang.is_some() || !pin || has_other_gates(pod))
+}
+
+/// Whether room is still to be reserved for `pod` on `node`, or what was reserved elsewhere is to be moved there.
+fn lacks_reservation(set: &PodSet, pod: &Pod, node: &str, pin: bool) -> bool {
+    match nominated(pod) {
+        Some(reserved) => is_reservable(pod) && reserved != node,
+        None => reserves(set, pod, pin),
+    }
 }
 
 /// Those of `releases` that still hold, now that the room is reserved and the set is as it is in `set`. Of a gang all or
@@ -216,12 +233,10 @@ pub fn recheck(
     let problems = judge(cluster, &members, &assignment, set.settings.strategy).problems;
     let refused: BTreeSet<&Uid> = problems.iter().map(about).collect();
     let all = releases.len();
-    let reserved = |member: &Member, release: &Release| {
-        !is_reservable(&member.pod) || nominated(&member.pod) == Some(release.node.as_str())
-    };
     let good = releases.into_iter().filter(|release| !refused.contains(&release.uid)).filter_map(|release| {
-        let member = held.get(&release.uid).filter(|member| reserved(member, &release))?;
-        Some((member.pod.clone(), release))
+        let pod = &held.get(&release.uid)?.pod;
+        let is_ready = !lacks_reservation(set, pod, &release.node, release.pin);
+        is_ready.then(|| (pod.clone(), release))
     });
     let good: Vec<_> = good.collect();
     if set.settings.gang.is_some() && good.len() < all { Vec::new() } else { good }

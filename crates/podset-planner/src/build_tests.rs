@@ -143,18 +143,39 @@ fn names(pods: &[Arc<Pod>]) -> Vec<String> {
 }
 
 #[test]
-fn a_set_is_planned_reserved_and_released_as_a_whole() {
+fn a_set_is_planned_and_released_as_a_whole() {
     let intent = Case::new(vec![held("a"), held("b"), held("c")]).build();
     let plan = plan_of(&intent);
     assert_eq!(plan.len(), 3);
     assert_eq!(plan.values().collect::<BTreeSet<_>>().len(), 3, "spread: {plan:?}");
-    let reserved: BTreeMap<_, _> =
-        intent.reserve.iter().map(|(pod, node)| (pod.metadata.name.clone().unwrap(), node.clone())).collect();
-    assert_eq!(reserved, plan);
     assert!(intent.release.iter().all(|release| release.pin && plan[&release.uid] == release.node));
     assert_eq!(intent.release.len(), 3);
     let packed = Case::new(vec![held("a"), held("b")]).with("strategy", json!("Pack")).build();
     assert_eq!(plan_of(&packed).values().collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[test]
+fn room_is_reserved_for_whom_a_release_alone_does_not_bring_to_its_node() {
+    let reserved = |case: Case| {
+        let intent = case.build();
+        assert_eq!(intent.release.len(), 2);
+        let reserved =
+            intent.reserve.iter().map(|(pod, node)| (pod.metadata.name.clone().unwrap(), node.clone()));
+        let (reserved, plan): (BTreeMap<_, _>, _) = (reserved.collect(), plan_of(&intent));
+        assert!(reserved.iter().all(|(pod, node)| plan[pod] == *node));
+        reserved.into_keys().collect::<Vec<_>>()
+    };
+    let case = || Case::new(vec![held("a"), held("b")]);
+    assert_eq!(reserved(case()), [""; 0]);
+    assert_eq!(reserved(case().with("atomicity", json!("Gang"))), ["a", "b"], "nobody goes before all can");
+    assert_eq!(
+        reserved(case().with("enforcement", json!("Nominate"))),
+        ["a", "b"],
+        "nothing else guides them"
+    );
+    let gates = json!([{"name": "planner.ciena.io/pod-set"}, {"name": "example.com/other"}]);
+    let other = pod("a", json!({"spec": {"schedulingGates": gates}}));
+    assert_eq!(reserved(Case::new(vec![other, held("b")])), ["a"], "it does not go yet");
 }
 
 #[test]
@@ -377,8 +398,8 @@ fn what_holds_no_longer_is_not_released_and_of_a_gang_nothing_is() {
     let kept: Vec<_> = now("BestEffort").into_iter().map(|(_, release)| release.uid).collect();
     assert_eq!(kept, ["b"]);
     assert!(now("Gang").is_empty());
-    // What was not reserved after all is not released either.
-    let case = Case::new(vec![held("a")]);
+    // What was not reserved after all, and should have been, is not released either.
+    let case = Case::new(vec![held("a")]).with("atomicity", json!("Gang"));
     assert!(recheck(&case.set(), &case.cluster(), &BTreeSet::new(), releases(&case)).is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! The driver: when to reconcile, and the order of the steps.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,6 +39,9 @@ use crate::{
     update_status::{self, Pace, update_status},
     validate::{PodSet, Refusal, validate},
 };
+
+/// How many are released at once for whom no room is reserved: the next are looked at again before they go.
+const BATCH: usize = 250;
 
 /// When a pass is made again in which something had changed meanwhile.
 const SOON: Duration = Duration::from_secs(1);
@@ -121,9 +125,11 @@ impl Planner {
         }
         let (view, mut intent) = self.build(view).await?;
         let reserved = self.writer.reserve(&view.world, &intent).await?;
-        let turn = turn.filter(|_| !reserves_all(&view.set));
+        let reserves_all = reserves_all(&view.set);
+        let turn = turn.filter(|_| !reserves_all);
+        let batch = if reserves_all { usize::MAX } else { BATCH };
         let outcome = match reserved {
-            Outcome::Written => self.release(trigger, &mut intent, now).await?,
+            Outcome::Written => self.release(trigger, &mut intent, batch, now).await?,
             Outcome::Outdated => Outcome::Outdated,
         };
         drop(turn);
@@ -175,27 +181,37 @@ impl Planner {
         Ok(planned.await?)
     }
 
-    /// Releases whom `intent` says, as far as that still holds.
+    /// Releases whom `intent` says, as far as that still holds, so many at a time as `batch` says.
     async fn release(
         &self,
         trigger: &Arc<ScheduleTrigger>,
         intent: &mut Intent,
+        batch: usize,
         now: Timestamp,
     ) -> Result<Outcome, Error> {
-        if intent.release.is_empty() {
-            return Ok(Outcome::Written);
+        let unplaced: Arc<BTreeSet<_>> = Arc::new(intent.unplaced.keys().cloned().collect());
+        let mut left = std::mem::take(&mut intent.release);
+        let mut outcome = Outcome::Written;
+        while !left.is_empty() {
+            let Some(set) = self.unchanged(trigger, now) else { return Ok(Outcome::Outdated) };
+            let (caches, unplaced, wanted) = (self.caches.clone(), unplaced.clone(), left.len());
+            let mut good = spawn_blocking(move || recheck(&set, &survey(&caches), &unplaced, left)).await?;
+            let rest = good.split_off(batch.min(good.len()));
+            let released = self.writer.release(&good).await?;
+            if good.len() + rest.len() < wanted || released == Outcome::Outdated {
+                outcome = Outcome::Outdated;
+            }
+            left = rest.into_iter().map(|(_, release)| release).collect();
         }
+        Ok(outcome)
+    }
+
+    /// The set of `trigger` as it is by now, if it is still asked to do what it was.
+    fn unchanged(&self, trigger: &Arc<ScheduleTrigger>, now: Timestamp) -> Option<PodSet> {
         let newest =
-            self.caches.stores.triggers.get(&trigger.namespace().unwrap_or_default(), &trigger.name_any());
-        let same = newest.is_some_and(|newest| newest.spec == trigger.spec && newest.uid() == trigger.uid());
-        let (Ok(view), true) = (View::of(&self.caches, trigger, now), same) else {
-            return Ok(Outcome::Outdated);
-        };
-        let (caches, releases) = (self.caches.clone(), std::mem::take(&mut intent.release));
-        let (wanted, unplaced) = (releases.len(), intent.unplaced.keys().cloned().collect());
-        let good = spawn_blocking(move || recheck(&view.set, &survey(&caches), &unplaced, releases)).await?;
-        let outcome = self.writer.release(&good).await?;
-        Ok(if good.len() < wanted { Outcome::Outdated } else { outcome })
+            self.caches.stores.triggers.get(&trigger.namespace().unwrap_or_default(), &trigger.name_any())?;
+        let is_same = newest.spec == trigger.spec && newest.uid() == trigger.uid();
+        View::of(&self.caches, trigger, now).ok().filter(|_| is_same).map(|view| view.set)
     }
 
     /// Renews what was reserved before this pass, for a scheduler that may not know of it.

@@ -11,7 +11,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt as _;
 
-use crate::pods::{is_leaving, node_of, nominated, takes_room, ticket};
+use crate::pods::{is_leaving, node_of, nominated, on_its_way_to, takes_room, ticket};
 
 /// Of a node: not its heartbeat.
 pub fn of_node(node: &Node) -> u64 {
@@ -38,7 +38,7 @@ pub fn of_occupant(pod: &Pod) -> Option<u64> {
         return None;
     }
     let mut digest = DefaultHasher::new();
-    let place = (node_of(pod), nominated(pod), ticket(pod).map(|ticket| ticket.node));
+    let place = (node_of(pod), nominated(pod), on_its_way_to(pod), ticket(pod).map(|ticket| ticket.node));
     (pod.uid(), place, is_leaving(pod), pod.labels()).hash(&mut digest);
     let spec = pod.spec.iter();
     for container in spec.flat_map(|spec| spec.containers.iter().chain(spec.init_containers.iter().flatten()))

@@ -56,10 +56,10 @@ impl Told {
             .filter(|(member, reason)| before.get(&member.uid) != Some(reason))
             .copied()
             .collect();
-        if !waiting.is_empty() {
-            let reasons = waiting.into_iter().map(|(member, reason)| (member.uid.clone(), reason)).collect();
-            told.insert(uid, Memory { reasons, used });
-        }
+        // Also that nobody waits: what the status says is for a new process alone. It knows pods by the second of their
+        // creation, in which another may come.
+        let reasons = waiting.into_iter().map(|(member, reason)| (member.uid.clone(), reason)).collect();
+        told.insert(uid, Memory { reasons, used });
         news
     }
 }

@@ -46,8 +46,8 @@ fn each_pod_is_told_once_and_again_when_the_reason_is_another() {
     );
 }
 
-#[test]
-fn a_restart_tells_only_the_pods_that_came_since() {
+/// Of a trigger that has told pods created until second 5 that they wait for the quiet time.
+fn quiet_until_5() -> ScheduleTriggerStatus {
     let condition = Condition {
         type_: "Released".to_owned(),
         status: "False".to_owned(),
@@ -56,12 +56,23 @@ fn a_restart_tells_only_the_pods_that_came_since() {
         observed_generation: None,
         last_transition_time: Time(at(0)),
     };
-    let status = ScheduleTriggerStatus {
+    ScheduleTriggerStatus {
         last_member_at: Some(Time(at(5))),
         conditions: vec![condition],
         ..ScheduleTriggerStatus::default()
-    };
-    let (trigger, old, new) = (trigger(Some(status)), member("old", 5), member("new", 6));
+    }
+}
+
+#[test]
+fn a_pod_that_is_created_in_the_second_of_the_last_one_is_told() {
+    let (told, trigger, new) = (Told::default(), trigger(Some(quiet_until_5())), member("new", 5));
+    assert!(told.news(&trigger, Vec::new()).is_empty());
+    assert_eq!(names(told.news(&trigger, vec![(&new, Reason::QuietTime)])), ["new"]);
+}
+
+#[test]
+fn a_restart_tells_only_the_pods_that_came_since() {
+    let (trigger, old, new) = (trigger(Some(quiet_until_5())), member("old", 5), member("new", 6));
     let both = |reason| vec![(&old, reason), (&new, reason)];
     assert_eq!(names(Told::default().news(&trigger, both(Reason::QuietTime))), ["new"]);
     assert_eq!(names(Told::default().news(&trigger, both(Reason::TooFewMembers))), ["old", "new"]);

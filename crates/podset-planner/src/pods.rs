@@ -69,6 +69,18 @@ pub fn is_gated(pod: &Pod) -> bool {
     pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref()).is_some_and(|gates| !gates.is_empty())
 }
 
+/// Whether a gate of another's keeps the scheduler from `pod`.
+pub fn has_other_gates(pod: &Pod) -> bool {
+    let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref());
+    gates.into_iter().flatten().any(|gate| gate.name != GATE)
+}
+
+/// The node that `pod` of a set is on its way to: it is pinned there, and the scheduler will come to it.
+pub fn on_its_way_to(pod: &Pod) -> Option<&str> {
+    let is_on_its_way = set_of(pod.labels()).is_some() && node_of(pod).is_none() && !is_held(pod);
+    pinned(pod).filter(|_| is_on_its_way && !is_unschedulable(pod))
+}
+
 /// The node whose room is reserved for `pod`.
 pub fn nominated(pod: &Pod) -> Option<&str> {
     pod.status.as_ref()?.nominated_node_name.as_deref().filter(|node| !node.is_empty())
@@ -105,6 +117,7 @@ pub fn is_alive(pod: &Pod) -> bool {
 /// Whether `pod` takes room on a node or has some reserved.
 pub fn takes_room(pod: &Pod) -> bool {
     let has_room = || node_of(pod).is_some() || nominated(pod).is_some() || ticket(pod).is_some();
+    let has_room = || has_room() || on_its_way_to(pod).is_some();
     end(pod).is_none() && has_room()
 }
 

@@ -1,22 +1,23 @@
 //! What a ticket means, in the words that everything else understands.
 //!
-//! A pod that was released by taking its gate away is pinned by its affinity, and its room is reserved by its nomination.
-//! One that was released by a ticket is as free, as far as its fields say; what its scheduler will be told stands in the
-//! ticket. So wherever pods are planned with, it is seen with the pin and the nomination that it would have. Pure.
+//! A pod that was released by taking its gate away is pinned by its affinity, and has its room there until it is bound,
+//! though nothing need be reserved for it. One that was released by a ticket is as free, as far as its fields say; what its
+//! scheduler will be told stands in the ticket. So wherever pods are planned with, they are seen with the pin and the
+//! nomination that they would have. Pure.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodSpec};
 use podset_types::Enforcement;
 
-use crate::pods::{only, pinned, ticket};
+use crate::pods::{nominated, on_its_way_to, only, pinned, ticket};
 
 /// Begins what a scheduler is told, and puts into the pod's condition, of a pod that is held.
 pub const HELD: &str = "held by the pod-set planner";
 
-/// `pod` as its ticket has it; others as they are.
+/// `pod` as its ticket has it, or on its way; others as they are.
 pub fn resolved(pod: Arc<Pod>) -> Arc<Pod> {
-    let Some(ticket) = ticket(&pod) else { return pod };
+    let Some(ticket) = ticket(&pod) else { return on_its_way(pod) };
     let mut pod = Arc::unwrap_or_clone(pod);
     if ticket.enforcement == Enforcement::Pin && pinned(&pod) != Some(ticket.node.as_str()) {
         pin(pod.spec.get_or_insert_default(), &ticket.node);
@@ -28,6 +29,15 @@ pub fn resolved(pod: Arc<Pod>) -> Arc<Pod> {
         let message = condition.message.as_deref().unwrap_or_default();
         !message.contains(HELD)
     });
+    Arc::new(pod)
+}
+
+fn on_its_way(pod: Arc<Pod>) -> Arc<Pod> {
+    let Some(node) = on_its_way_to(&pod).filter(|_| nominated(&pod).is_none()).map(str::to_owned) else {
+        return pod;
+    };
+    let mut pod = Arc::unwrap_or_clone(pod);
+    pod.status.get_or_insert_default().nominated_node_name = Some(node);
     Arc::new(pod)
 }
 
@@ -80,6 +90,29 @@ mod tests {
         }
         let seen = resolved(pod(Some("Nominate"), &json!({})));
         assert_eq!((pinned(&seen), nominated(&seen)), (None, Some("n1")));
+    }
+
+    #[test]
+    fn who_is_on_its_way_to_the_node_that_it_is_pinned_to_has_its_room() {
+        let field = json!({"key": "metadata.name", "operator": "In", "values": ["n1"]});
+        let terms = json!({"nodeSelectorTerms": [{"matchFields": [field]}]});
+        let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}});
+        let spec = json!({"spec": {"schedulerName": "default-scheduler", "affinity": affinity}});
+        let seen = |changes: Value| {
+            let mut pinned = spec.clone();
+            json_patch::merge(&mut pinned, &changes);
+            nominated(&resolved(pod(None, &pinned))).map(str::to_owned)
+        };
+        assert_eq!(seen(json!({})).as_deref(), Some("n1"));
+        let gates = json!([{"name": "planner.ciena.io/pod-set"}]);
+        assert_eq!(seen(json!({"spec": {"schedulingGates": gates}})), None, "it is held");
+        assert_eq!(seen(json!({"spec": {"nodeName": "n1"}})), None, "it is there");
+        assert_eq!(seen(unschedulable("0/3 nodes are available")), None, "it is refused");
+        assert_eq!(
+            seen(json!({"metadata": {"labels": {"planner.ciena.io/pod-set": ""}}})),
+            None,
+            "it is of no set"
+        );
     }
 
     #[test]

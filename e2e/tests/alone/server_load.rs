@@ -191,7 +191,8 @@ impl Load<'_> {
         for (variable, key) in variables {
             command.env(variable, text(key).with_context(|| format!("no {key}"))?);
         }
-        command.env("PGHOST", status.pod_ip.context("no address")?).env("PGCONNECT_TIMEOUT", "5");
+        // Nobody listens while it is down, which is refused at once. A login on a busy machine takes long.
+        command.env("PGHOST", status.pod_ip.context("no address")?).env("PGCONNECT_TIMEOUT", "60");
         Ok(kubectl::run(&mut command).await?.trim().to_owned())
     }
 }

@@ -12,13 +12,16 @@ use crate::world::World;
 use controller_kit::testing::{Fault, Recorded};
 use serde_json::{Value, json};
 
-/// A world, and how many writes each of its pods costs.
-type Kind = (fn(&Value, u32, usize) -> World, usize);
+/// A world, its atomicity, and how many writes each of its pods costs.
+type Kind = (fn(&Value, u32, usize) -> World, &'static str, usize);
 
-/// Gated pods are reserved and released.
-const GATED: Kind = (World::new, 2);
-/// Those whose scheduler asks are released.
-const ASKING: Kind = (World::asking, 1);
+const KINDS: [Kind; 4] = [
+    (World::new, "BestEffort", 1),
+    // Room is reserved first.
+    (World::new, "Gang", 2),
+    (World::asking, "BestEffort", 1),
+    (World::asking, "Gang", 1),
+];
 
 /// Lets the write with this number (from 0) go wrong.
 fn disturb(world: &World, number: usize, fault: Fault) {
@@ -60,14 +63,14 @@ async fn ends_well(mut world: World, pods: usize, what: &str) {
 }
 
 /// An answer is lost after every `lost`-th write.
-async fn everywhere(spec: &Value, pods: usize, lost: usize) {
-    for kind in [GATED, ASKING] {
-        everywhere_of(kind, spec, pods, lost).await;
+async fn everywhere(pods: usize, lost: usize) {
+    for kind in KINDS {
+        everywhere_of(kind, pods, lost).await;
     }
 }
 
-async fn everywhere_of((new, writes): Kind, spec: &Value, pods: usize, lost: usize) {
-    let room = u32::try_from(pods).unwrap();
+async fn everywhere_of((new, atomicity, writes): Kind, pods: usize, lost: usize) {
+    let (spec, room) = (&json!({"state": "Schedule", "atomicity": atomicity}), u32::try_from(pods).unwrap());
     // Beside those of pods: plan, status of the plan, status of the trigger.
     for number in 0..=3 + writes * pods {
         let world = new(spec, room, pods);
@@ -86,22 +89,17 @@ async fn everywhere_of((new, writes): Kind, spec: &Value, pods: usize, lost: usi
 
 #[tokio::test]
 async fn a_set_of_one_whose_planner_dies_anywhere_is_released_once_and_as_planned() {
-    everywhere(&json!({"state": "Schedule"}), 1, 1).await;
+    everywhere(1, 1).await;
 }
 
 #[tokio::test]
 async fn a_set_of_three_whose_planner_dies_anywhere_is_released_once_and_as_planned() {
-    everywhere(&json!({"state": "Schedule"}), 3, 1).await;
+    everywhere(3, 1).await;
 }
 
 #[tokio::test]
 async fn a_set_of_fifty_whose_planner_dies_anywhere_is_released_once_and_as_planned() {
-    everywhere(&json!({"state": "Schedule"}), 50, 10).await;
-}
-
-#[tokio::test]
-async fn a_gang_whose_planner_dies_anywhere_is_released_once_and_as_planned() {
-    everywhere(&json!({"state": "Schedule", "atomicity": "Gang"}), 3, 1).await;
+    everywhere(50, 10).await;
 }
 
 #[tokio::test]

@@ -20,6 +20,10 @@ fn schedule() -> serde_json::Value {
     json!({"state": "Schedule"})
 }
 
+fn gang() -> serde_json::Value {
+    json!({"state": "Schedule", "atomicity": "Gang"})
+}
+
 fn planning() -> serde_json::Value {
     json!({"state": "Planning"})
 }
@@ -30,8 +34,8 @@ fn notes(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_set_costs_a_plan_a_few_statuses_and_two_writes_for_each_pod() {
-    let world = World::new(&schedule(), 2, 3);
+async fn a_gang_costs_a_plan_a_few_statuses_and_two_writes_for_each_pod() {
+    let world = World::new(&gang(), 2, 3);
     world.pass().await.unwrap();
     let expected = [
         "PATCH scheduleplans",
@@ -42,6 +46,18 @@ async fn a_set_costs_a_plan_a_few_statuses_and_two_writes_for_each_pod() {
     ];
     assert_eq!(world.written(), expected);
     assert_eq!(world.server.writes().len(), 3 + 2 * 3);
+    assert_eq!(world.released().len(), 3);
+    world.assert_released_as_planned();
+}
+
+#[tokio::test]
+async fn any_other_set_costs_a_plan_a_few_statuses_and_one_write_for_each_pod() {
+    let world = World::new(&schedule(), 2, 3);
+    world.pass().await.unwrap();
+    let expected =
+        ["PATCH scheduleplans", "PATCH scheduleplans/status", "PATCH pods", "PATCH scheduletriggers/status"];
+    assert_eq!(world.written(), expected);
+    assert_eq!(world.server.writes().len(), 3 + 3);
     assert_eq!(world.released().len(), 3);
     world.assert_released_as_planned();
     assert_eq!(world.condition("Released"), "True Succeeded");
@@ -230,7 +246,7 @@ async fn d16_a_set_whose_name_is_no_object_name_is_planned() {
 async fn d14_a_failure_around_the_plan_releases_nothing_and_the_next_pass_goes_on() {
     for code in [403, 409, 500, 503] {
         for resource in ["scheduleplans.planner.ciena.io", "pods"] {
-            let world = World::new(&schedule(), 2, 2);
+            let world = World::new(&gang(), 2, 2);
             world.server.fail_next(move |request| request.is_write() && request.is_about(resource), code);
             let _ = world.pass().await;
             assert_eq!(world.released().len(), 0, "{code} {resource}");
@@ -244,7 +260,7 @@ async fn d14_a_failure_around_the_plan_releases_nothing_and_the_next_pass_goes_o
 /// D10: there was no gang.
 #[tokio::test]
 async fn d10_a_gang_is_released_when_all_of_it_has_a_place_and_not_before() {
-    let world = World::new(&json!({"state": "Schedule", "atomicity": "Gang"}), 1, 4);
+    let world = World::new(&gang(), 1, 4);
     let world = world.again().await;
     assert_eq!(world.released().len(), 0);
     assert_eq!(world.condition("Released"), "False GangIncomplete");
@@ -306,7 +322,7 @@ async fn a_pod_that_joins_later_is_planned_around_the_others() {
 /// D3: who was planned for a node stayed planned for it.
 #[tokio::test]
 async fn d3_who_is_reserved_but_not_released_is_planned_anew_when_the_node_goes() {
-    let world = World::new(&schedule(), 2, 1);
+    let world = World::new(&gang(), 2, 1);
     // Everything but the release succeeds.
     world.server.fail_after(3);
     world.pass().await.unwrap_err();
