@@ -35,7 +35,8 @@ pub struct World {
     pub plan: Option<Arc<WorkloadPlan>>,
     /// The exposure of the Workload's name.
     pub exposure: Option<Arc<WorkloadExposure>>,
-    /// When the runtime was last heard to answer anybody in the namespace. Looked up only if it owes this Workload an answer for too long.
+    /// When the runtime was last heard to answer anybody in the namespace. Looked up only if it owes this Workload an answer
+    /// for too long.
     pub runtime_heard: Option<Timestamp>,
 }
 

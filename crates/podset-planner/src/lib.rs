@@ -8,12 +8,14 @@
 //! other steps see both in the same words.
 //!
 //! A reconcile is of one trigger, and is one pass through these steps, a module each: [`dereference`] reads what is
-//! there, [`consult`] what external planners say, [`validate`] finds the set and what is asked for it, [`phase`] whether it is held, [`build`] decides who goes
-//! where, [`apply`] reserves, [`build::recheck`] looks whether all of it still holds, `apply` releases, [`status`] finds
-//! what to say, [`update_status`] says it. Beside them, [`renew`] tells a scheduler that has started anew what is
-//! reserved, [`orphans`] tells pods that no trigger governs. [`controller`] strings them together. Those that decide are pure.
+//! there, [`consult`] what external planners say, [`validate`] finds the set and what is asked for it, [`phase`] whether
+//! it is held, [`build`] decides who goes where, [`apply`] reserves where that is needed, [`build::recheck`] looks whether
+//! all of it still holds, `apply` releases, [`status`] finds what to say, [`update_status`] says it. Beside them,
+//! [`renew`] tells a scheduler that has started anew what is reserved, [`orphans`] tells pods that no trigger governs.
+//! [`controller`] strings them together. Those that decide are pure.
 //!
-//! [`serve`] is a planner that others may ask. [`extender`] is what a scheduler asks. [`verify`] is the command line tool that compares plans with what became of them.
+//! [`serve`] is a planner that others may ask. [`extender`] is what a scheduler asks. [`verify`] is the command line tool
+//! that compares plans with what became of them.
 
 mod apply;
 mod args;

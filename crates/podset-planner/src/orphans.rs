@@ -24,7 +24,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long what was told is remembered: as long as the API server keeps events, unless it is told otherwise.
 const REMEMBER: Duration = Duration::from_secs(3600);
 
-/// Which pods were told what, by uid and reason, and when. Lost when the process ends, which costs an event for each that still waits.
+/// Which pods were told what, by uid and reason, and when. Lost when the process ends, which costs an event for each that
+/// still waits.
 #[derive(Debug, Default)]
 pub struct Told(Mutex<HashMap<String, Instant>>);
 
@@ -41,8 +42,8 @@ impl Told {
     }
 }
 
-/// Tells `pod`, once, that it waits for a trigger, or for the name of a set, if it does at the time `now`. What cannot be told is logged: nothing
-/// depends on it.
+/// Tells `pod`, once, that it waits for a trigger, or for the name of a set, if it does at the time `now`. What cannot be
+/// told is logged: nothing depends on it.
 pub async fn tell(
     caches: &Caches,
     events: &EventRecorder,

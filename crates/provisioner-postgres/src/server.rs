@@ -2,8 +2,9 @@
 //!
 //! A pass reads the claim's Secret and the platform's credentials, [`judge`]s them and whether the server is the right one
 //! ([`origin`]), writes down in the Secret what it is going to make ([`record`]), looks at the server ([`observe`]),
-//! [`decide`]s what is missing, makes it and logs in ([`provide`]), and answers ([`conclude`]). Whose a database is stands on the server itself ([`names`]), so that nothing
-//! foreign is ever touched and a deletion needs nothing but the claim ([`deprovision`]).
+//! [`decide`]s what is missing, makes it and logs in ([`provide`]), and answers ([`conclude`]). Whose a database is stands
+//! on the server itself ([`names`]), so that nothing foreign is ever touched and a deletion needs nothing but the claim
+//! ([`deprovision`]).
 
 mod access;
 mod authority;
