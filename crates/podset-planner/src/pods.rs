@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{
+    NodeSelectorRequirement, NodeSelectorTerm, Pod, PodCondition, PodSchedulingGate,
+};
 use kube::ResourceExt as _;
 use podset_types::{GATE, LABEL_POD_SET, SCHEDULER, Ticket};
 
@@ -61,18 +63,21 @@ pub fn node_of(pod: &Pod) -> Option<&str> {
 
 /// The place of our gate among the gates of `pod`.
 pub fn gate(pod: &Pod) -> Option<usize> {
-    pod.spec.as_ref()?.scheduling_gates.as_ref()?.iter().position(|gate| gate.name == GATE)
+    gates(pod).iter().position(|gate| gate.name == GATE)
 }
 
 /// Whether any gate, ours or another's, keeps the scheduler from `pod`.
 pub fn is_gated(pod: &Pod) -> bool {
-    pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref()).is_some_and(|gates| !gates.is_empty())
+    !gates(pod).is_empty()
 }
 
 /// Whether a gate of another's keeps the scheduler from `pod`.
 pub fn has_other_gates(pod: &Pod) -> bool {
-    let gates = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref());
-    gates.into_iter().flatten().any(|gate| gate.name != GATE)
+    gates(pod).iter().any(|gate| gate.name != GATE)
+}
+
+fn gates(pod: &Pod) -> &[PodSchedulingGate] {
+    pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_deref()).unwrap_or_default()
 }
 
 /// The node that `pod` of a set is on its way to: it is pinned there, and the scheduler will come to it.
@@ -116,9 +121,9 @@ pub fn is_alive(pod: &Pod) -> bool {
 
 /// Whether `pod` takes room on a node or has some reserved.
 pub fn takes_room(pod: &Pod) -> bool {
-    let has_room = || node_of(pod).is_some() || nominated(pod).is_some() || ticket(pod).is_some();
-    let has_room = || has_room() || on_its_way_to(pod).is_some();
-    end(pod).is_none() && has_room()
+    let is_there_or_reserved = || node_of(pod).is_some() || nominated(pod).is_some();
+    let is_on_its_way = || ticket(pod).is_some() || on_its_way_to(pod).is_some();
+    end(pod).is_none() && (is_there_or_reserved() || is_on_its_way())
 }
 
 /// What the scheduler says if it has found no node for `pod`.

@@ -89,13 +89,7 @@ async fn a_failing_runtime_is_mirrored_with_its_words() {
 
 #[tokio::test]
 async fn a_new_generation_is_not_ready_before_the_runtime_has_answered_to_it() {
-    let stage = Stage::with("web.yaml");
-    stage.pass().await.unwrap();
-    stage.runtime_says("True", "Succeeded", None);
-    stage.pass().await.unwrap();
-    stage.edit(|workload| {
-        workload.spec.containers.get_mut("main").unwrap().variables.insert("NEW".into(), "1".into());
-    });
+    let stage = Stage::changed("web.yaml").await;
     stage.pass().await.unwrap();
     assert_eq!(stage.condition("Ready"), "False/RuntimeProvisioning");
     assert_eq!(stage.plan().unwrap().spec.observed_workload_generation, 2);

@@ -25,13 +25,7 @@ async fn a_new_workload_whose_plan_is_forbidden_is_told_and_tried_again() {
 
 #[tokio::test]
 async fn a_changed_workload_whose_plan_is_forbidden_is_not_ready_for_its_new_version() {
-    let stage = Stage::with("web.yaml");
-    stage.pass().await.unwrap();
-    stage.runtime_says("True", "Succeeded", None);
-    stage.pass().await.unwrap();
-    stage.edit(|workload| {
-        workload.spec.containers.get_mut("main").unwrap().variables.insert("NEW".into(), "1".into());
-    });
+    let stage = Stage::changed("web.yaml").await;
     forbid(&stage, "workloadplans.score.dev");
     stage.pass().await.unwrap_err();
     assert_eq!(stage.condition("Ready"), "False/PermissionDenied");

@@ -43,6 +43,18 @@ impl Stage {
         Self::on(TestApiServer::new(), fixture(fixture_name))
     }
 
+    /// A stage on which the Workload of a fixture runs, and the user has just changed a variable of its container `main`.
+    pub(crate) async fn changed(fixture_name: &str) -> Self {
+        let stage = Self::with(fixture_name);
+        stage.pass().await.unwrap();
+        stage.runtime_says("True", "Succeeded", None);
+        stage.pass().await.unwrap();
+        stage.edit(|workload| {
+            workload.spec.containers.get_mut("main").unwrap().variables.insert("NEW".into(), "1".into());
+        });
+        stage
+    }
+
     /// The same stage, on which the user has applied one more Workload, as that Workload sees it.
     pub(crate) fn joined_by(&self, fixture_name: &str) -> Self {
         Self::on(self.server.clone(), fixture(fixture_name))

@@ -29,12 +29,7 @@ fn tried(world: &World, message: &str) {
 async fn a_set_costs_a_plan_a_few_statuses_and_one_write_for_each_pod() {
     let world = World::asking(&schedule(), 2, 3);
     world.pass().await.unwrap();
-    let expected =
-        ["PATCH scheduleplans", "PATCH scheduleplans/status", "PATCH pods", "PATCH scheduletriggers/status"];
-    assert_eq!(world.written(), expected);
-    assert_eq!(world.server.writes().len(), 3 + 3);
-    assert_eq!(world.released().len(), 3);
-    world.assert_released_as_planned();
+    world.assert_released_with_one_write_each(3);
     world.bind();
     let world = world.again().await;
     assert_eq!(world.condition("Ready"), "True Succeeded");

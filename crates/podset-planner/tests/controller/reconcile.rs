@@ -54,12 +54,7 @@ async fn a_gang_costs_a_plan_a_few_statuses_and_two_writes_for_each_pod() {
 async fn any_other_set_costs_a_plan_a_few_statuses_and_one_write_for_each_pod() {
     let world = World::new(&schedule(), 2, 3);
     world.pass().await.unwrap();
-    let expected =
-        ["PATCH scheduleplans", "PATCH scheduleplans/status", "PATCH pods", "PATCH scheduletriggers/status"];
-    assert_eq!(world.written(), expected);
-    assert_eq!(world.server.writes().len(), 3 + 3);
-    assert_eq!(world.released().len(), 3);
-    world.assert_released_as_planned();
+    world.assert_released_with_one_write_each(3);
     assert_eq!(world.condition("Released"), "True Succeeded");
     assert_eq!(world.condition("Ready"), "False Binding");
     world.bind();

@@ -168,6 +168,20 @@ impl World {
         written
     }
 
+    /// So many pods are released as planned, each by one write, beside those of the plan and the trigger.
+    pub fn assert_released_with_one_write_each(&self, pods: usize) {
+        let expected = [
+            "PATCH scheduleplans",
+            "PATCH scheduleplans/status",
+            "PATCH pods",
+            "PATCH scheduletriggers/status",
+        ];
+        assert_eq!(self.written(), expected);
+        assert_eq!(self.server.writes().len(), 3 + pods);
+        assert_eq!(self.released().len(), pods);
+        self.assert_released_as_planned();
+    }
+
     /// Nothing is released that is not in the plan, and nobody is pinned elsewhere than planned.
     pub fn assert_released_as_planned(&self) {
         let entries = self.entries();
