@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use kube::runtime::controller::Action;
 
-use crate::stage::{Stage, fixture};
+use crate::stage::{NAMESPACE, Stage, fixture};
 
 /// A stage on which the provisioner has been silent for so long.
 async fn unclaimed_for(seconds: i64) -> Stage {
@@ -122,17 +123,21 @@ async fn a_runtime_that_never_answers_is_said_to_be_absent_in_one_write() {
     assert_eq!(stage.condition("Ready"), "True/Succeeded");
 }
 
+/// The runtime answers at the time `at` to another Workload in `namespace`.
+fn answers_other(stage: &Stage, namespace: &str, at: Timestamp) {
+    let mut other = stage.exposure().unwrap();
+    (other.metadata.name, other.metadata.namespace) = (Some("other".into()), Some(namespace.into()));
+    other.status = serde_json::from_value(serde_json::json!({"conditions": [{
+        "type": "RuntimeReady", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": at,
+    }]}))
+    .unwrap();
+    stage.server.insert(other);
+}
+
 #[tokio::test]
 async fn a_runtime_that_answers_others_meanwhile_is_busy_and_not_absent() {
     let stage = untaken_for(3_600).await;
-    let mut other = stage.exposure().unwrap();
-    other.metadata.name = Some("other".into());
-    let heard = stage.now() - jiff::SignedDuration::from_secs(10);
-    other.status = serde_json::from_value(serde_json::json!({"conditions": [{
-        "type": "RuntimeReady", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": heard,
-    }]}))
-    .unwrap();
-    stage.server.insert(other.clone());
+    answers_other(&stage, NAMESPACE, stage.now() - SignedDuration::from_secs(10));
     assert_eq!(stage.pass_until().await.unwrap(), (0, Action::requeue(Duration::from_secs(20))));
     assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeProvisioning");
     let stage = stage.later(20);
@@ -143,13 +148,7 @@ async fn a_runtime_that_answers_others_meanwhile_is_busy_and_not_absent() {
 #[tokio::test]
 async fn a_runtime_that_works_in_another_namespace_alone_is_absent_from_this_one() {
     let stage = untaken_for(3_600).await;
-    let mut other = stage.exposure().unwrap();
-    other.metadata.namespace = Some("elsewhere".into());
-    other.status = serde_json::from_value(serde_json::json!({"conditions": [{
-        "type": "RuntimeReady", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": stage.now(),
-    }]}))
-    .unwrap();
-    stage.server.insert(other);
+    answers_other(&stage, "elsewhere", stage.now());
     stage.pass().await.unwrap();
     assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeSelecting");
 }
