@@ -5,6 +5,7 @@ set -euo pipefail
 DEMO_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$DEMO_DIR/../.."
 [ -z "${IMAGE_REGISTRY:-}" ] || CLUSTER=current
+export BUILD_PROFILE=${BUILD_PROFILE:-release}
 # shellcheck source=hack/lib/common.sh
 source hack/lib/common.sh
 for part in config build; do
