@@ -3,11 +3,15 @@
 use api_types::metadata::{ANNOTATION_APPLIED, ANNOTATION_TRACEPARENT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Client, Resource, ResourceExt as _, api::PropagationPolicy};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::{Error, Value, json};
 
 use crate::{
     digest::{digest, document, strip},
+    guard::{Guarded, Malformed},
     request,
     subset::holds,
     trace::current_traceparent,
@@ -168,7 +172,10 @@ impl Applier {
             return Ok(Applied::Unchanged);
         }
         let request = request::apply_status(object, self.field_manager, &status_document(object, status))?;
-        self.client.request(request).await.map(Applied::Written)
+        // Also of an object that nests too deep to be read has a status: that says so.
+        let Guarded(answer) = self.client.request::<Guarded<K, true>>(request).await?;
+        let malformed = |malformed: Malformed| kube::Error::SerdeError(Error::custom(malformed.error));
+        answer.map(Applied::Written).map_err(malformed)
     }
 
     /// Leaves `fields` of `object`, with the values given, to whoever changes them next. An [`Self::apply`] that no

@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use crate::tree;
 
-/// An object of kind `K`, or what is known of one that is not a `K` as this program understands it.
+/// An object of kind `K`, or what is known of one that is not a `K` as this program understands it: what lies too deep
+/// within others is no part of a `K`, unless `CUT`, when it is left out.
 ///
 /// Like kube's `DeserializeGuard`, which however turns a watch of metadata into one of whole objects and copies each, and
 /// does not help where an object lies so deep that the parser gives up all that comes with it.
 #[derive(Clone, Debug)]
-pub(crate) struct Guarded<K>(pub(crate) Result<K, Malformed>);
+pub(crate) struct Guarded<K, const CUT: bool = false>(pub(crate) Result<K, Malformed>);
 
 /// An object that does not parse.
 #[derive(Clone, Debug)]
@@ -24,15 +25,15 @@ pub(crate) struct Malformed {
 }
 
 /// The same objects as `api`, guarded.
-pub(crate) fn guarded<K: Resource<DynamicType = ()>>(api: Api<K>) -> Api<Guarded<K>> {
+pub(crate) fn guarded<K: Resource<DynamicType = ()>, const CUT: bool>(api: Api<K>) -> Api<Guarded<K, CUT>> {
     let namespace = api.namespace().unwrap_or_default().to_owned();
     Api::all(api.into_client()).constrain(&namespace)
 }
 
-impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
+impl<'de, K: DeserializeOwned, const CUT: bool> Deserialize<'de> for Guarded<K, CUT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tree::Read { value, is_cut } = tree::read(deserializer)?;
-        let object = if is_cut {
+        let object = if is_cut && !CUT {
             Err(format!("its maps and lists lie more than {} levels deep", tree::LEVELS))
         } else {
             K::deserialize(&value).map_err(|error| error.to_string())
@@ -46,7 +47,7 @@ fn malformed(raw: &Value, error: String) -> Result<Malformed, serde_json::Error>
     Ok(Malformed { metadata, error })
 }
 
-impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {
+impl<K: Resource<DynamicType = ()>, const CUT: bool> Resource for Guarded<K, CUT> {
     type DynamicType = ();
     // Whatever the scope of K is: `guarded` takes it from an Api that was built for it.
     type Scope = DynamicResourceScope;
@@ -102,9 +103,9 @@ mod tests {
     #[tokio::test]
     async fn guarding_changes_neither_the_path_nor_the_size_of_what_is_watched() {
         let client = TestApiServer::new().client();
-        assert_eq!(guarded(Api::<Pod>::all(client.clone())).resource_url(), "/api/v1/pods");
-        assert_eq!(guarded(Api::<Node>::all(client.clone())).resource_url(), "/api/v1/nodes");
-        let one = guarded(Api::<Pod>::namespaced(client, "team"));
+        assert_eq!(guarded::<_, false>(Api::<Pod>::all(client.clone())).resource_url(), "/api/v1/pods");
+        assert_eq!(guarded::<_, true>(Api::<Node>::all(client.clone())).resource_url(), "/api/v1/nodes");
+        let one = guarded::<_, false>(Api::<Pod>::namespaced(client, "team"));
         assert_eq!(one.resource_url(), "/api/v1/namespaces/team/pods");
         assert!(Guarded::<PartialObjectMeta<Pod>>::metadata_api());
         assert!(!Guarded::<Pod>::metadata_api());

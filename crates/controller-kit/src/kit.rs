@@ -20,7 +20,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Applier, Cache, Readiness, Shutdown, watch};
+use crate::{Applier, Cache, Readiness, Shutdown, watch, watch_cut};
 
 /// What a controller gets. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +71,30 @@ impl Kit {
         F: Fn(&mut K) + Send + Sync + 'static,
     {
         let (cache, triggers) = watch(api, config, modify);
+        self.wait_for(&cache);
+        (cache, triggers)
+    }
+
+    /// As [`watch_cut`], and the process is not ready before the cache holds the first list.
+    pub fn watch_cut<K, F>(
+        &self,
+        api: Api<K>,
+        config: watcher::Config,
+        modify: F,
+    ) -> (Cache<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + use<K, F>)
+    where
+        K: Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(&mut K) + Send + Sync + 'static,
+    {
+        let (cache, triggers) = watch_cut(api, config, modify);
+        self.wait_for(&cache);
+        (cache, triggers)
+    }
+
+    fn wait_for<K>(&self, cache: &Cache<K>)
+    where
+        K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    {
         let kind = format!("{}.{}", K::plural(&()), K::group(&())).trim_end_matches('.').to_owned();
         let gate = format!("cache of {kind}");
         let wait = format!(
@@ -84,7 +108,6 @@ impl Kit {
                 readiness.open(&gate);
             }
         });
-        (cache, triggers)
     }
 
     /// Has `context` reconcile what `triggers` name, with this kit's name, metrics, events, concurrency and graceful

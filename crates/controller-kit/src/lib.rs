@@ -45,4 +45,4 @@ pub use run::{Definition, RunError, run};
 pub use shutdown::Shutdown;
 pub use telemetry::{TelemetryError, TelemetryGuard};
 pub use trace::{current_traceparent, reconcile_in, reconcile_span};
-pub use watch::watch;
+pub use watch::{watch, watch_cut};

@@ -36,12 +36,38 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     F: Fn(&mut K) + Send + Sync + 'static,
 {
+    watch_guarded::<K, F, false>(api, config, modify)
+}
+
+/// As [`watch`], for a kind whose validation refuses what nests deeper than 64 maps and lists: of an object that nests
+/// deeper than 100, what lies there is left out, and the rest is read so that it can be refused.
+pub fn watch_cut<K, F>(
+    api: Api<K>,
+    config: watcher::Config,
+    modify: F,
+) -> (Cache<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + use<K, F>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    F: Fn(&mut K) + Send + Sync + 'static,
+{
+    watch_guarded::<K, F, true>(api, config, modify)
+}
+
+fn watch_guarded<K, F, const CUT: bool>(
+    api: Api<K>,
+    config: watcher::Config,
+    modify: F,
+) -> (Cache<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + use<K, F, CUT>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    F: Fn(&mut K) + Send + Sync + 'static,
+{
     let (cache, mut feed) = Cache::fed(modify);
     let known = cache.clone();
     let mut outage = None;
-    let triggers = watcher(guarded(api), config)
+    let triggers = watcher(guarded::<K, CUT>(api), config)
         .default_backoff()
-        .filter_map(move |event| ready(settle::<K>(event, &mut outage)))
+        .filter_map(move |event| ready(settle(event, &mut outage)))
         .filter_map(move |event| ready(parsed(event, &known)))
         .flat_map(move |event| stream::iter(feed.apply(event)))
         .map(|object| Ok(Arc::unwrap_or_clone(object)));
@@ -53,10 +79,10 @@ where
 const REMINDER: Duration = Duration::from_secs(300);
 
 /// Takes out and logs the failures of a watch, of which `outage` is the one last mentioned.
-fn settle<K: Resource<DynamicType = ()>>(
-    event: Result<Event<Guarded<K>>, watcher::Error>,
+fn settle<K: Resource<DynamicType = ()>, const CUT: bool>(
+    event: Result<Event<Guarded<K, CUT>>, watcher::Error>,
     outage: &mut Option<Instant>,
-) -> Option<Event<Guarded<K>>> {
+) -> Option<Event<Guarded<K, CUT>>> {
     let kind = K::kind(&());
     match event {
         // Begins every attempt, so it proves nothing yet.
@@ -80,7 +106,7 @@ fn settle<K: Resource<DynamicType = ()>>(
 }
 
 /// The event with an object that parses, if there is any such.
-fn parsed<K>(event: Event<Guarded<K>>, known: &Cache<K>) -> Option<Event<K>>
+fn parsed<K, const CUT: bool>(event: Event<Guarded<K, CUT>>, known: &Cache<K>) -> Option<Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
@@ -94,7 +120,9 @@ where
 }
 
 /// The object, or the namespace and name of one that does not parse.
-fn accept<K: Resource<DynamicType = ()>>(object: Guarded<K>) -> Result<K, (String, String)> {
+fn accept<K: Resource<DynamicType = ()>, const CUT: bool>(
+    object: Guarded<K, CUT>,
+) -> Result<K, (String, String)> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     object.0.map_err(|malformed| {
         let (kind, error) = (K::kind(&()), malformed.error);

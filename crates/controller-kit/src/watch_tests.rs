@@ -124,6 +124,17 @@ async fn an_object_that_is_too_deep_stops_neither_a_list_nor_a_watch() {
     assert_eq!(lists, 1, "the watch has gone on");
 }
 
+#[tokio::test]
+async fn of_a_kind_that_is_cut_an_object_that_is_too_deep_is_read_as_far_as_that() {
+    let server = TestApiServer::new();
+    server.insert_json("pods", deep("listed"));
+    let (cache, triggers) =
+        watch_cut(Api::all(server.client()), watcher::Config::default(), |_: &mut PartialObjectMeta<Pod>| ());
+    let mut triggers = Box::pin(triggers);
+    assert_eq!(triggers.next().await.unwrap().unwrap().name_any(), "listed");
+    assert!(cache.get("team", "listed").is_some());
+}
+
 #[test]
 fn the_last_version_that_parsed_stays_until_the_object_is_deleted() {
     let known = Cache::from_objects([map("a")]);
@@ -155,11 +166,11 @@ async fn an_outage_is_mentioned_at_its_start_and_every_few_minutes() {
     let mut mentions = Vec::new();
     for _ in 0..20 {
         let before = outage;
-        settle::<ConfigMap>(Err(watcher::Error::NoResourceVersion), &mut outage);
+        settle::<ConfigMap, false>(Err(watcher::Error::NoResourceVersion), &mut outage);
         mentions.push(outage != before);
         tokio::time::advance(Duration::from_secs(31)).await;
     }
     assert_eq!(mentions.iter().filter(|mentioned| **mentioned).count(), 2, "{mentions:?}");
-    assert!(settle::<ConfigMap>(Ok(Event::InitDone), &mut outage).is_some());
+    assert!(settle::<ConfigMap, false>(Ok(Event::InitDone), &mut outage).is_some());
     assert_eq!(outage, None);
 }

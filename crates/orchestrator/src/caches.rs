@@ -83,7 +83,7 @@ pub struct Triggers {
 
 /// Starts a watch for each kind.
 pub fn watch_all(kit: &Kit, config: CurrentConfig) -> (Caches, Governance, Triggers) {
-    let (workloads, workload_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});
+    let (workloads, workload_changes) = kit.watch_cut(kit.api(), watcher::Config::default(), |_| {});
     let (claims, claim_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});
     let (plans, plan_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});
     let (exposures, exposure_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});

@@ -123,6 +123,23 @@ async fn every_invalid_workload_is_refused_with_its_field_while_a_valid_one_beco
 }
 
 #[tokio::test]
+async fn params_that_nest_too_deep_to_be_read_are_refused_like_others() -> Result {
+    with_namespace("deep", async |context: Context| {
+        let nested = (0..105).fold(json!("a"), |within, _| json!({"a": within}));
+        let params = json!({"tree": nested});
+        let case = Case {
+            case: "deep".to_owned(),
+            refused: Refused::Status,
+            field: "spec.resources.db.params.tree".to_owned(),
+            says: "levels deep".to_owned(),
+            patch: json!({"resources": {"db": {"type": "postgres", "params": params}}}),
+        };
+        case.check(&context).await
+    })
+    .await
+}
+
+#[tokio::test]
 async fn a_workload_that_becomes_invalid_goes_on_running_as_it_was_until_it_is_valid_again() -> Result {
     with_namespace("spoilt", async |context: Context| {
         context.apply(GOOD).await?;

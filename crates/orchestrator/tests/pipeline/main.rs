@@ -172,6 +172,23 @@ async fn invalid_inputs_name_every_field_and_leave_what_runs_alone() {
 }
 
 #[tokio::test]
+async fn params_that_nest_too_deep_to_be_read_are_refused_like_others() {
+    let stage = running_with_database().await;
+    let plan = stage.plan();
+    let nested = (0..150).fold(json!("a"), |within, _| json!([within]));
+    stage.edit(|workload| {
+        let params = workload.spec.resources.get_mut("db").unwrap().params.get_or_insert_default();
+        params.0.insert("tree".into(), nested.clone());
+    });
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "False/SpecInvalid");
+    let message = stage.message("InputsValid");
+    assert!(message.contains("spec.resources.db.params.tree") && message.contains("64"), "{message}");
+    assert_eq!(stage.plan(), plan);
+    assert_eq!(stage.pass().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_profile_that_nobody_offers_is_said_with_those_there_are() {
     let stage = Stage::with("web.yaml");
     stage.edit(|workload| workload.spec.profile = Some("batch".into()));

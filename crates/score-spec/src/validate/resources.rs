@@ -13,6 +13,10 @@ use crate::{grammar, order};
 
 const RESOURCES: usize = 32;
 
+/// How many maps and lists of a resource's params or metadata may lie within each other. What is read of a Workload
+/// ends at a greater depth, so that nothing is missing from one that is valid.
+const LEVELS: usize = 64;
+
 type Resources = BTreeMap<String, Resource>;
 
 /// Checks every resource; gives them with the order that their params demand.
@@ -41,8 +45,12 @@ fn valid(
     let id: Option<Option<ResourceId>> =
         resource.id.as_ref().map(|id| errors.keep(id.parse(), &path.field("id")));
     check_metadata(&resource.metadata, &path.field("metadata"), errors);
+    check_depth(&resource.metadata, &path.field("metadata"), errors);
     let path = path.field("params");
-    let params = resource.params.as_ref().map(|params| valid_params(&params.0, scope, &path, errors));
+    let params = resource.params.as_ref().map(|params| {
+        check_depth(params, &path, errors);
+        valid_params(&params.0, scope, &path, errors)
+    });
     let class = class.unwrap_or_else(|| Some(ResourceClass::default()))?;
     Some(ValidResource {
         type_: type_?,
@@ -62,6 +70,25 @@ fn check_metadata(metadata: &OpenObject, path: &FieldPath, errors: &mut Errors) 
         }
         Some(_) => errors.add(&path, "must be a map of texts: write one key and text per line"),
     }
+}
+
+fn check_depth(object: &OpenObject, path: &FieldPath, errors: &mut Errors) {
+    for (key, value) in &object.0 {
+        let message = format_args!(
+            "nests maps and lists more than {LEVELS} levels deep: nest them less, or write this as a text of JSON"
+        );
+        errors.require(is_within(LEVELS, value), &path.key(key), message);
+    }
+}
+
+/// Whether at most so many maps and lists of the value lie within each other.
+fn is_within(levels: usize, value: &Value) -> bool {
+    let mut children: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Object(map) => Box::new(map.values()),
+        Value::Array(list) => Box::new(list.iter()),
+        _ => return true,
+    };
+    levels.checked_sub(1).is_some_and(|levels| children.all(|child| is_within(levels, child)))
 }
 
 fn check_annotation(key: &str, value: &Value, path: &FieldPath, errors: &mut Errors) {

@@ -39,6 +39,20 @@ fn defaults_are_in_place() {
 }
 
 #[test]
+fn params_and_metadata_of_a_resource_nest_at_most_64_maps_and_lists() {
+    let nested = |levels| (0..levels).fold(json!(1), |within, _| json!([{ "a": within }]));
+    let with = |levels: usize| {
+        let resource = json!({ "type": "s3", "params": { "p": nested(levels / 2) }, "metadata": { "m": nested(levels / 2) } });
+        errors_of(&workload(json!({ "resources": { "bucket": resource } })))
+    };
+    assert_eq!(with(64), [""; 0]);
+    let errors = with(66);
+    assert!(errors.len() == 2, "{errors:?}");
+    assert!(errors[0].starts_with("spec.resources.bucket.metadata.m: nests maps and lists"), "{errors:?}");
+    assert!(errors[1].starts_with("spec.resources.bucket.params.p: nests maps and lists"), "{errors:?}");
+}
+
+#[test]
 fn metadata_is_text_already_and_outputs_are_references() {
     let hello = &valid().containers["hello"];
     assert_eq!(hello.variables["GREETING"].parts(), [BoundPart::Literal("Hello checkout".to_owned())]);
