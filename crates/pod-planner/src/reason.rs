@@ -18,7 +18,7 @@ pub enum Cause {
     NodeAffinity,
     /// A volume of the pod cannot be reached from the node.
     VolumeAffinity,
-    /// A claim of the pod, or the volume that it is bound to, is not there.
+    /// A claim of the pod, or the volume that it is bound to, is not there, or the claim is being deleted.
     MissingVolume,
     /// Too little is free of this resource.
     Insufficient(String),
@@ -47,7 +47,9 @@ impl fmt::Display for Cause {
             Self::Taint(key) => write!(f, "with taint {key} not tolerated"),
             Self::NodeAffinity => f.write_str("not matching the pod's node selector or affinity"),
             Self::VolumeAffinity => f.write_str("out of reach of the pod's volumes"),
-            Self::MissingVolume => f.write_str("without a volume claim of the pod, which does not exist"),
+            Self::MissingVolume => {
+                f.write_str("without a volume claim of the pod, which does not exist or is being deleted")
+            }
             Self::Insufficient(resource) => write!(f, "insufficient {resource}"),
             Self::TooManyPods => f.write_str("too many pods"),
             Self::HostPort => f.write_str("with the host port taken"),
@@ -59,6 +61,10 @@ impl fmt::Display for Cause {
         }
     }
 }
+
+/// How many causes are named in one line: each pod that has no place has such a line, and all of them are stored
+/// together.
+const NAMED: usize = 5;
 
 /// Why a pod has no place: for each node the first cause. In one line: `0/3 nodes fit: 2 insufficient cpu, 1 cordoned`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,10 +98,14 @@ impl fmt::Display for Reason {
         }
         let refused: usize = self.counts.values().sum();
         write!(f, "{}/{} nodes fit", self.nodes.saturating_sub(refused), self.nodes)?;
-        for (place, (cause, count)) in self.causes().into_iter().enumerate() {
+        let causes = self.causes();
+        for (place, (cause, count)) in causes.iter().take(NAMED).enumerate() {
             write!(f, "{} {count} {cause}", if place == 0 { ":" } else { "," })?;
         }
-        Ok(())
+        match causes.iter().skip(NAMED).map(|(_, count)| count).sum::<usize>() {
+            0 => Ok(()),
+            others => write!(f, ", and {others} for other reasons"),
+        }
     }
 }
 
@@ -150,5 +160,23 @@ impl fmt::Display for Unmodelled {
             }
             Self::SchedulingGroup => f.write_str("the pod's scheduling group"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_the_five_most_frequent_causes_and_counts_the_other_nodes() {
+        let taints = (0..25).map(|pool| Cause::Taint(format!("pool-{pool:02}")));
+        let causes = taints.chain([Cause::Cordoned, Cause::Cordoned]);
+        assert_eq!(
+            Reason::new(27, causes).to_string(),
+            "0/27 nodes fit: 2 cordoned, 1 with taint pool-00 not tolerated, 1 with taint pool-01 not tolerated, \
+             1 with taint pool-02 not tolerated, 1 with taint pool-03 not tolerated, and 21 for other reasons"
+        );
+        let five = (0..5).map(|pool| Cause::Taint(format!("pool-{pool}")));
+        assert!(Reason::new(5, five).to_string().ends_with("1 with taint pool-4 not tolerated"));
     }
 }

@@ -77,7 +77,9 @@ impl Volumes {
         claims: impl IntoIterator<Item = &'a PersistentVolumeClaim>,
         volumes: impl IntoIterator<Item = &'a PersistentVolume>,
     ) -> Self {
-        let claims = claims.into_iter().map(|claim| {
+        // The scheduler uses none that is being deleted.
+        let claims = claims.into_iter().filter(|claim| claim.metadata.deletion_timestamp.is_none());
+        let claims = claims.map(|claim| {
             let key = (
                 claim.metadata.namespace.clone().unwrap_or_default(),
                 claim.metadata.name.clone().unwrap_or_default(),
@@ -95,7 +97,8 @@ impl Volumes {
         Self { claims: claims.collect(), volumes: volumes.collect() }
     }
 
-    /// Where the volumes of the pod can be reached; none if a claim or its volume is not there, with which no node will do.
+    /// Where the volumes of the pod can be reached; none if a claim or its volume is not there, or going, with which no
+    /// node will do.
     pub(crate) fn places(&self, pod: &Pod, unmodelled: &mut Vec<Unmodelled>) -> Option<Vec<VolumePlace>> {
         let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
         let mut places = Vec::new();

@@ -9,6 +9,7 @@ mod refused;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -18,7 +19,7 @@ use podset_types::SchedulePlan;
 
 pub use self::{
     choose::External,
-    object::{Wanted, plan_status},
+    object::{NAMED, Wanted, plan_status},
     refused::Refused,
 };
 use self::{
@@ -30,10 +31,15 @@ use crate::{
     dereference::World,
     phase::{Phase, after},
     pods::{
-        awaited, has_other_gates, is_owned, is_reservable, is_unschedulable, nominated, pinned, priority,
+        awaited, has_other_gates, is_owned, is_replaceable, is_reservable, is_unschedulable, nominated,
+        pinned, priority,
     },
+    rejected::Rejected,
     validate::{Member, PodSet},
 };
+
+/// How long a pod is left that the scheduler refuses and nominates: those that it evicts for it do not go at once.
+const EVICTION: Duration = Duration::from_secs(10);
 
 /// What is to be written for a set, in this order.
 #[derive(Debug, Default)]
@@ -58,6 +64,24 @@ pub struct Intent {
     pub external: Option<External>,
     /// When to look again although nothing changes.
     pub wake: Option<Timestamp>,
+    /// What of all this the API server refuses; known once it was written.
+    pub rejected: Vec<Rejected>,
+    /// The members that no scheduler has tried for long since they were released by a ticket: their names. Known once
+    /// the driver has looked.
+    pub untried: Vec<String>,
+}
+
+impl Intent {
+    /// Keeps those members of `set` from being released for whom the API server refuses to have room reserved; of a
+    /// gang everybody then.
+    pub fn hold_back(&mut self, set: &PodSet, rejected: &[Rejected]) {
+        let refused: BTreeSet<&Uid> = rejected.iter().map(|rejected| &rejected.uid).collect();
+        let all = self.release.len();
+        self.release.retain(|release| !refused.contains(&release.uid));
+        if set.settings.gang.is_some() && self.release.len() < all {
+            self.release.clear();
+        }
+    }
 }
 
 /// A member that is to be released.
@@ -112,6 +136,7 @@ pub fn build(world: &World, set: &PodSet, phase: &Phase, cluster: Option<&Cluste
         plan: object::wanted(world, set, phase, &entries, &decision),
         unplaced: decision.unplaced,
         external: decision.external,
+        ..Intent::default()
     }
 }
 
@@ -157,9 +182,11 @@ fn lost_members<'a>(
     entries: &BTreeMap<Uid, Entry>,
     decision: &Decision,
 ) -> (Vec<&'a Member>, Vec<&'a Member>) {
-    let lost = set
-        .on_their_way()
-        .filter(|member| is_lost(world, set, entries, decision, member) && !is_made_room_for(world, member));
+    let lost = set.on_their_way().filter(|member| {
+        is_lost(world, set, entries, decision, member)
+            && !is_made_room_for(world, member)
+            && left_until(world, entries, member).is_none()
+    });
     lost.partition(|member| is_owned(&member.pod))
 }
 
@@ -181,15 +208,30 @@ fn is_made_room_for(world: &World, member: &Member) -> bool {
     lowest.is_some_and(|lowest| *lowest < priority(&member.pod))
 }
 
+/// Until when `member`, which the scheduler refuses, is left because it is nominated all the same: the scheduler writes
+/// the nomination before those are going that it evicts for it.
+fn left_until(world: &World, entries: &BTreeMap<Uid, Entry>, member: &Member) -> Option<Timestamp> {
+    let node = awaited(&member.pod)?;
+    if world.lost.contains(node) || !world.nominated.contains(&member.uid) {
+        return None;
+    }
+    let refused_at = entries.get(&member.uid)?.released_at.as_ref()?;
+    after(refused_at.0, EVICTION).filter(|until| *until > world.now)
+}
+
 /// When `member` of a gang has been on its way for too long.
 fn limit(set: &PodSet, entries: &BTreeMap<Uid, Entry>, member: &Member) -> Option<Timestamp> {
     let timeout = set.settings.gang?.timeout?;
     after(entries.get(&member.uid)?.released_at.as_ref()?.0, timeout)
 }
 
+/// When the next member may be taken back that is left for now.
 fn next_limit(world: &World, set: &PodSet, entries: &BTreeMap<Uid, Entry>) -> Option<Timestamp> {
-    let limits = set.on_their_way().filter_map(|member| limit(set, entries, member));
-    limits.filter(|limit| *limit > world.now).min()
+    let limits = set.on_their_way().flat_map(|member| {
+        let limit = limit(set, entries, member).filter(|limit| *limit > world.now);
+        limit.into_iter().chain(left_until(world, entries, member))
+    });
+    limits.min()
 }
 
 /// Whether room is reserved for every member before it is released. Else nobody else may plan until it is.
@@ -197,11 +239,13 @@ pub fn reserves_all(set: &PodSet) -> bool {
     set.held().all(|member| reserves(set, &member.pod, set.settings.pin))
 }
 
-/// Whether room is reserved for `pod` before it is released, pinned if `pin` is said. Who goes by itself, and at once, takes
-/// its room by the very write that releases it. But of a gang nobody goes before all can; who is not pinned has nothing but
-/// the reservation to guide it; and whom others hold does not go yet.
+/// Whether room is reserved for `pod` before it is released, pinned if `pin` is said. Who goes by itself, and at once,
+/// takes its room by the very write that releases it. But of a gang nobody goes before all can; who is not pinned has
+/// nothing but the reservation to guide it; whom others hold does not go yet; and who loses its room in between is
+/// lost, if nobody makes another at no cost.
 fn reserves(set: &PodSet, pod: &Pod, pin: bool) -> bool {
-    is_reservable(pod) && (set.settings.gang.is_some() || !pin || has_other_gates(pod))
+    let is_at_risk = set.settings.gang.is_some() || !pin || has_other_gates(pod) || !is_replaceable(pod);
+    is_reservable(pod) && is_at_risk
 }
 
 /// Whether room is still to be reserved for `pod` on `node`, or what was reserved elsewhere is to be moved there.

@@ -58,8 +58,8 @@ fn a_wrong_answer_is_named_and_our_own_plan_is_taken() {
     let good = [("a", "n1"), ("b", "n2")];
     for (more, words) in [
         (vec![("c", "nope")], "is wrong about pod c: there is no node `nope`"),
-        (vec![("c", "n3"), ("db-0", "n1")], "names pods that are not of the set: db-0"),
-        (vec![("c", "n3"), ("x", "n1"), ("y", "n1")], "names pods that are not of the set: x and 1 more"),
+        (vec![("c", "n3"), ("db-0", "n1")], "names pods that are not in the set: db-0"),
+        (vec![("c", "n3"), ("x", "n1"), ("y", "n1")], "names pods that are not in the set: x and 1 more"),
         (vec![], "leaves out pods for which there is room: c"),
         (vec![("c", "n1"), ("b", "n1")], "insufficient cpu"),
     ] {
@@ -221,6 +221,6 @@ fn who_decided_stands_in_the_plan_until_somebody_else_decides() {
 fn a_complaint_names_some_and_counts_the_others() {
     let refused = (0..7).map(|number| (format!("team/p{number}"), "is down".to_owned())).collect();
     let complaint = External { asked: 7, chosen: None, refused }.complaint().unwrap();
-    assert!(complaint.contains("team/p4 is down; and 2 more. Mend them"), "{complaint}");
+    assert!(complaint.contains("team/p4 is down; and 2 more. Correct them"), "{complaint}");
     assert!(!complaint.contains("team/p5"), "{complaint}");
 }

@@ -112,8 +112,14 @@ impl Case {
             pods: self.pods.iter().cloned().map(Arc::new).collect(),
             plan: self.plan.clone().map(|plan| Arc::new(serde_json::from_value(plan).unwrap())),
             lost: self.lost.iter().cloned().collect(),
+            nominated: self.nominated(),
             ..World::without_set(Arc::new(trigger), now)
         }
+    }
+
+    fn nominated(&self) -> BTreeSet<Uid> {
+        let nominated = self.pods.iter().filter(|pod| nominated(pod).is_some());
+        nominated.filter_map(|pod| pod.metadata.uid.clone()).collect()
     }
 
     fn cluster(&self) -> Cluster {
@@ -152,30 +158,6 @@ fn a_set_is_planned_and_released_as_a_whole() {
     assert_eq!(intent.release.len(), 3);
     let packed = Case::new(vec![held("a"), held("b")]).with("strategy", json!("Pack")).build();
     assert_eq!(plan_of(&packed).values().collect::<BTreeSet<_>>().len(), 1);
-}
-
-#[test]
-fn room_is_reserved_for_whom_a_release_alone_does_not_bring_to_its_node() {
-    let reserved = |case: Case| {
-        let intent = case.build();
-        assert_eq!(intent.release.len(), 2);
-        let reserved =
-            intent.reserve.iter().map(|(pod, node)| (pod.metadata.name.clone().unwrap(), node.clone()));
-        let (reserved, plan): (BTreeMap<_, _>, _) = (reserved.collect(), plan_of(&intent));
-        assert!(reserved.iter().all(|(pod, node)| plan[pod] == *node));
-        reserved.into_keys().collect::<Vec<_>>()
-    };
-    let case = || Case::new(vec![held("a"), held("b")]);
-    assert_eq!(reserved(case()), [""; 0]);
-    assert_eq!(reserved(case().with("atomicity", json!("Gang"))), ["a", "b"], "nobody goes before all can");
-    assert_eq!(
-        reserved(case().with("enforcement", json!("Nominate"))),
-        ["a", "b"],
-        "nothing else guides them"
-    );
-    let gates = json!([{"name": "planner.ciena.io/pod-set"}, {"name": "example.com/other"}]);
-    let other = pod("a", json!({"spec": {"schedulingGates": gates}}));
-    assert_eq!(reserved(Case::new(vec![other, held("b")])), ["a"], "it does not go yet");
 }
 
 #[test]
@@ -405,6 +387,9 @@ fn what_holds_no_longer_is_not_released_and_of_a_gang_nothing_is() {
 
 #[path = "build_choosing_tests.rs"]
 mod choosing;
+
+#[path = "build_reserving_tests.rs"]
+mod reserving;
 
 #[path = "build_way_tests.rs"]
 mod on_their_way;

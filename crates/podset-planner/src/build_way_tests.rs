@@ -72,6 +72,7 @@ fn who_waits_for_pods_of_lower_priority_to_go_is_left() {
         waiting.spec.as_mut().unwrap().priority = Some(5);
         waiting.status.as_mut().unwrap().nominated_node_name = Some("n1".to_owned());
         let mut case = Case::new(vec![waiting]).planned(&[("a", "n1")]);
+        case.plan.as_mut().unwrap()["status"]["pods"][0]["releasedAt"] = json!("2026-01-01T00:00:50Z");
         case.strangers = vec![bound("x", "n1"), bound("y", "n1")];
         let world = World { making_room: [("n1".to_owned(), lowest)].into(), ..case.world() };
         let set = case.set();
@@ -79,4 +80,50 @@ fn who_waits_for_pods_of_lower_priority_to_go_is_left() {
     };
     assert!(intent(4).recycle.is_empty() && intent(4).refused.is_empty());
     assert_eq!(names(&intent(5).recycle), ["a"]);
+}
+
+/// A pod that was refused at `since` on its node, which is full, and for which the scheduler has nominated `nominated`.
+fn evicting(since: &str, nominated: Option<&str>) -> Case {
+    let mut waiting = stuck("a", "n1");
+    waiting.status.as_mut().unwrap().nominated_node_name = nominated.map(str::to_owned);
+    let mut case = Case::new(vec![waiting]).planned(&[("a", "n1")]);
+    case.plan.as_mut().unwrap()["status"]["pods"][0]["releasedAt"] = json!(since);
+    case.strangers = vec![bound("x", "n1"), bound("y", "n1")];
+    case
+}
+
+#[test]
+fn who_is_refused_and_nominated_is_left_for_ten_seconds_for_others_may_be_about_to_go() {
+    let early = evicting("2026-01-01T00:00:51Z", Some("n1")).build();
+    assert!(early.recycle.is_empty() && early.refused.is_empty());
+    assert_eq!(early.wake.unwrap().to_string(), "2026-01-01T00:01:01Z");
+    let late = evicting("2026-01-01T00:00:50Z", Some("n1")).build();
+    assert_eq!((names(&late.recycle), late.wake), (vec!["a".to_owned()], None));
+    for nominated in [None, Some("n2")] {
+        let intent = evicting("2026-01-01T00:00:51Z", nominated).build();
+        assert_eq!(names(&intent.recycle), ["a"], "{nominated:?}: nobody goes for it there");
+    }
+    let mut gone = evicting("2026-01-01T00:00:51Z", Some("n1"));
+    gone.lost = vec!["n1".to_owned()];
+    gone.nodes.remove(0);
+    assert_eq!(names(&gone.build().recycle), ["a"], "its node is gone");
+}
+
+#[test]
+fn a_ticket_is_no_nomination_by_the_scheduler() {
+    let case = evicting("2026-01-01T00:00:51Z", Some("n1"));
+    let (world, set) = (World { nominated: BTreeSet::new(), ..case.world() }, case.set());
+    let intent = build(&world, &set, &phase(&world, &set), Some(&case.cluster()));
+    assert_eq!(names(&intent.recycle), ["a"]);
+}
+
+#[test]
+fn who_is_on_the_way_for_a_part_of_a_second_is_not_late() {
+    let mut case = Case::new(vec![stuck("a", "n1")]).planned(&[("a", "n1")]);
+    case = case.with("atomicity", json!("Gang")).with("gangTimeout", json!("1s"));
+    let now: Timestamp = "2026-01-01T00:01:00.9Z".parse().unwrap();
+    let (world, set) = (World { now, ..case.world() }, case.set());
+    let intent = build(&world, &set, &phase(&world, &set), Some(&case.cluster()));
+    assert!(intent.recycle.is_empty());
+    assert_eq!(intent.wake.unwrap().to_string(), "2026-01-01T00:01:02Z");
 }

@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     NAME,
-    apply::{self, Outcome, Writer},
+    apply::{self, Made, Outcome, Writer},
     args::AskArgs,
     build::{Intent, build, needs_survey, recheck, reserves_all},
     caches::{Caches, watch_all},
@@ -36,6 +36,7 @@ use crate::{
     status,
     sweep::sweep,
     triggers::work,
+    untried::Untried,
     update_status::{self, Pace, update_status},
     validate::{PodSet, Refusal, validate},
 };
@@ -57,6 +58,7 @@ pub struct Planner {
     pace: Pace,
     planners: Planners,
     schedulers: Option<Schedulers>,
+    untried: Untried,
     /// Held from planning until room is taken: two sets that are planned at once would be given the same.
     turn: Mutex<()>,
 }
@@ -94,8 +96,20 @@ impl Planner {
         let applier = Applier::new(client.clone(), NAME);
         let writer = Writer::new(client, applier.clone(), caches.clone(), metrics.clone());
         let (told, pace, turn) = (Told::default(), Pace::default(), Mutex::default());
-        let planners = Planners::none();
-        Self { caches, applier, writer, events, metrics, told, pace, planners, schedulers: None, turn }
+        let (planners, untried) = (Planners::none(), Untried::default());
+        Self {
+            caches,
+            applier,
+            writer,
+            events,
+            metrics,
+            told,
+            pace,
+            planners,
+            schedulers: None,
+            untried,
+            turn,
+        }
     }
 
     /// The same, asking `planners`.
@@ -124,19 +138,41 @@ impl Planner {
             return Ok(Action::requeue(again));
         }
         let (view, mut intent) = self.build(view).await?;
-        let reserved = self.writer.reserve(&view.world, &intent).await?;
+        let made = self.carry_out(trigger, &view, turn, &mut intent, now).await?;
+        let made = made.and(self.renew(trigger, &intent, now).await);
+        let soon = made.is_outdated.then_some(SOON);
+        intent.rejected = made.rejected;
+        // Else the status would be another each time.
+        intent.rejected.sort_by(|one, other| one.name.cmp(&other.name));
+        let (untried, look_again) = self.untried.look(&view.set, now);
+        intent.untried = untried;
+        intent.wake = intent.wake.into_iter().chain(look_again).min();
+        let looked_again = self.conclude(trigger, &intent, made.failed, now).await?;
+        let again = [soon, looked_again, view.wait(&intent)];
+        Ok(again.into_iter().flatten().min().map_or_else(Action::await_change, Action::requeue))
+    }
+
+    /// Writes what `intent` says. That the plan could not be written is an error: then nothing else was.
+    async fn carry_out(
+        &self,
+        trigger: &Arc<ScheduleTrigger>,
+        view: &View,
+        turn: Turn<'_>,
+        intent: &mut Intent,
+        now: Timestamp,
+    ) -> Result<Made, Error> {
+        let reserved = self.writer.reserve(&view.world, intent).await?;
+        intent.hold_back(&view.set, &reserved.rejected);
         let reserves_all = reserves_all(&view.set);
         let turn = turn.filter(|_| !reserves_all);
         let batch = if reserves_all { usize::MAX } else { BATCH };
-        let outcome = match reserved {
-            Outcome::Written => self.release(trigger, &mut intent, batch, now).await?,
-            Outcome::Outdated => Outcome::Outdated,
+        let made = if reserved.is_current() {
+            reserved.and(self.release(trigger, intent, batch, now).await?)
+        } else {
+            reserved
         };
         drop(turn);
-        self.renew(trigger, &intent, now).await?;
-        let looked_again = self.conclude(trigger, &intent, now).await?;
-        let again = [(outcome == Outcome::Outdated).then_some(SOON), looked_again, view.wait(&intent)];
-        Ok(again.into_iter().flatten().min().map_or_else(Action::await_change, Action::requeue))
+        Ok(made)
     }
 
     /// The set of `trigger`, if it governs one; if it is to be planned, this is its turn. Else it is told why not.
@@ -181,29 +217,35 @@ impl Planner {
         Ok(planned.await?)
     }
 
-    /// Releases whom `intent` says, as far as that still holds, so many at a time as `batch` says.
+    /// Releases whom `intent` says, as far as that still holds, so many at a time as `batch` says. Of a gang nobody
+    /// else goes once the API server has refused one.
     async fn release(
         &self,
         trigger: &Arc<ScheduleTrigger>,
         intent: &mut Intent,
         batch: usize,
         now: Timestamp,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Made, Error> {
         let unplaced: Arc<BTreeSet<_>> = Arc::new(intent.unplaced.keys().cloned().collect());
         let mut left = std::mem::take(&mut intent.release);
-        let mut outcome = Outcome::Written;
+        let mut made = Made::default();
         while !left.is_empty() {
-            let Some(set) = self.unchanged(trigger, now) else { return Ok(Outcome::Outdated) };
-            let (caches, unplaced, wanted) = (self.caches.clone(), unplaced.clone(), left.len());
+            let Some(set) = self.unchanged(trigger, now) else {
+                return Ok(Made { is_outdated: true, ..made });
+            };
+            let (together, wanted) = (set.settings.gang.is_some(), left.len());
+            let (caches, unplaced) = (self.caches.clone(), unplaced.clone());
             let mut good = spawn_blocking(move || recheck(&set, &survey(&caches), &unplaced, left)).await?;
             let rest = good.split_off(batch.min(good.len()));
-            let released = self.writer.release(&good).await?;
-            if good.len() + rest.len() < wanted || released == Outcome::Outdated {
-                outcome = Outcome::Outdated;
+            let is_outdated = good.len() + rest.len() < wanted;
+            made = made.and(self.writer.release(&good, together).await);
+            made.is_outdated |= is_outdated;
+            if made.failed.is_some() || (together && !made.rejected.is_empty()) {
+                break;
             }
             left = rest.into_iter().map(|(_, release)| release).collect();
         }
-        Ok(outcome)
+        Ok(made)
     }
 
     /// The set of `trigger` as it is by now, if it is still asked to do what it was.
@@ -215,32 +257,35 @@ impl Planner {
     }
 
     /// Renews what was reserved before this pass, for a scheduler that may not know of it.
-    async fn renew(
-        &self,
-        trigger: &Arc<ScheduleTrigger>,
-        intent: &Intent,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let Some(scheduler) = self.schedulers.as_ref().and_then(Schedulers::working) else { return Ok(()) };
-        let Ok(view) = View::of(&self.caches, trigger, now) else { return Ok(()) };
+    async fn renew(&self, trigger: &Arc<ScheduleTrigger>, intent: &Intent, now: Timestamp) -> Made {
+        let Some(scheduler) = self.schedulers.as_ref().and_then(Schedulers::working) else {
+            return Made::default();
+        };
+        let Ok(view) = View::of(&self.caches, trigger, now) else { return Made::default() };
         let mut due = renew::due(&view.set, &scheduler);
         due.retain(|pod| intent.reserve.iter().all(|(reserved, _)| reserved.uid() != pod.uid()));
-        if due.is_empty() { Ok(()) } else { Ok(self.writer.renew(due, &scheduler).await?) }
+        self.writer.renew(due, &scheduler).await
     }
 
-    /// Says what came of it. What is only progress may have to wait for a while, which is the answer.
+    /// Says what came of it, also if something has `failed`, which is then the answer. What is only progress may have
+    /// to wait for a while; else that is the answer.
     async fn conclude(
         &self,
         trigger: &Arc<ScheduleTrigger>,
         intent: &Intent,
+        failed: Option<apply::Error>,
         now: Timestamp,
     ) -> Result<Option<Duration>, Error> {
         let Ok(View { world, set, phase }) = View::of(&self.caches, trigger, now) else {
-            return Ok(Some(SOON));
+            return failed.map_or(Ok(Some(SOON)), |error| Err(error.into()));
         };
-        tell(&self.events, &self.told, &world, &set, &phase, intent).await;
-        tell_of_planners(&self.events, &world.trigger, intent).await;
-        self.tell(trigger, &status::compute(&world, &set, &phase, intent)).await
+        // An API server that does not answer would take its time to refuse each event.
+        if failed.is_none() {
+            tell(&self.events, &self.told, &world, &set, &phase, intent).await;
+            tell_of_planners(&self.events, &world.trigger, intent).await;
+        }
+        let again = self.tell(trigger, &status::compute(&world, &set, &phase, intent)).await?;
+        failed.map_or(Ok(again), |error| Err(error.into()))
     }
 
     async fn tell(
@@ -273,7 +318,8 @@ impl View {
         let limit = intent
             .wake
             .map(|wake| Duration::try_from(wake.duration_since(self.world.now)).unwrap_or_default());
-        hold.into_iter().chain(limit).min()
+        let tries = intent.rejected.iter().map(|rejected| rejected.again);
+        hold.into_iter().chain(limit).chain(tries).min()
     }
 }
 
@@ -325,11 +371,11 @@ pub async fn start_with(kit: Kit, ask: AskArgs) {
         .with_schedulers(schedulers);
     let inner =
         Controller::for_stream(work.triggers, caches.stores.triggers.store()).reconcile_on(work.concerned);
-    let (known, pods) = (caches.clone(), caches.stores.pods.clone());
+    let (known, pods, writer) = (caches.clone(), caches.stores.pods.clone(), planner.writer.clone());
     let (events, told) = (kit.events.clone(), Arc::new(orphans::Told::default()));
     let telling = kit.run_departures(&pods, work.orphans, move |pod| {
-        let (caches, events, told) = (known.clone(), events.clone(), told.clone());
-        async move { orphans::tell(&caches, &events, &told, pod, Timestamp::now()).await }
+        let (caches, writer, events, told) = (known.clone(), writer.clone(), events.clone(), told.clone());
+        async move { orphans::look_after(&caches, &writer, &events, &told, pod, Timestamp::now()).await }
     });
     let (plans, applier) = (caches.stores.plans.clone(), kit.applier());
     let sweeping = kit.run_departures(&plans, work.left_over, move |plan| {

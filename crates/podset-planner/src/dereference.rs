@@ -9,13 +9,13 @@ use controller_kit::{Cache, Index};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
-use pod_planner::{Cluster, Volumes};
+use pod_planner::{Cluster, Uid, Volumes};
 use podset_types::{SchedulePlan, ScheduleTrigger, plan_name};
 
 use crate::{
     caches::Caches,
     consult::Consulted,
-    pods::{awaited, is_leaving, node_of, pinned, priority, set_of, takes_room},
+    pods::{awaited, is_leaving, node_of, nominated, pinned, priority, set_of, takes_room},
     resolve::resolved,
 };
 
@@ -32,6 +32,8 @@ pub struct World {
     pub plan: Option<Arc<SchedulePlan>>,
     /// The nodes that pods are pinned to and that are not there.
     pub lost: BTreeSet<String>,
+    /// The pods of the set for which a node is nominated in their status, by uid: a ticket alone is no nomination.
+    pub nominated: BTreeSet<Uid>,
     /// The nodes where members wait for others to go: the lowest priority of a pod that is going there.
     pub making_room: BTreeMap<String, i32>,
     /// What the set's external planners said; None if they were not asked.
@@ -49,6 +51,7 @@ impl World {
             pods: Vec::new(),
             plan: None,
             lost: BTreeSet::new(),
+            nominated: BTreeSet::new(),
             making_room: BTreeMap::new(),
             consulted: None,
             now,
@@ -99,11 +102,16 @@ impl Sets<'_> {
             return World::without_set(trigger.clone(), now);
         };
         let others = self.governing.get(&namespace, &set).into_iter();
-        let pods = self.members.get(&namespace, &set).into_iter();
+        let pods = self.members.get(&namespace, &set);
         World {
             others: others.filter(|other| other.metadata.name != trigger.metadata.name).collect(),
             plan: self.plans.get(&namespace, &plan_name(&namespace, &set)),
-            pods: pods.map(resolved).collect(),
+            nominated: pods
+                .iter()
+                .filter(|pod| nominated(pod).is_some())
+                .filter_map(|pod| pod.uid())
+                .collect(),
+            pods: pods.into_iter().map(resolved).collect(),
             ..World::without_set(trigger.clone(), now)
         }
     }

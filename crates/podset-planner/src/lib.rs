@@ -11,7 +11,8 @@
 //! there, [`consult`] what external planners say, [`validate`] finds the set and what is asked for it, [`phase`] whether
 //! it is held, [`build`] decides who goes where, [`apply`] reserves where that is needed, [`build::recheck`] looks whether
 //! all of it still holds, `apply` releases, [`status`] finds what to say, [`update_status`] says it. Beside them,
-//! [`renew`] tells a scheduler that has started anew what is reserved, [`orphans`] tells pods that no trigger governs.
+//! [`renew`] tells a scheduler that has started anew what is reserved, [`orphans`] tells pods that no trigger governs,
+//! [`rejected`] remembers what the API server refuses, and [`untried`] since when no scheduler has looked at a pod.
 //! [`controller`] strings them together. Those that decide are pure.
 //!
 //! [`serve`] is a planner that others may ask. [`extender`] is what a scheduler asks. [`verify`] is the command line tool
@@ -32,12 +33,15 @@ mod metrics;
 mod orphans;
 mod phase;
 mod pods;
+mod rejected;
 mod renew;
 mod resolve;
 pub mod serve;
 mod status;
 mod sweep;
+mod text;
 mod triggers;
+mod untried;
 mod update_status;
 mod validate;
 pub mod verify;

@@ -1,4 +1,5 @@
-//! Pods that are held although nobody says when their set is to be scheduled, or of which set they are: they are told so.
+//! Pods that are held although nobody says when their set is to be scheduled, or of which set they are: they are told
+//! so, and what is reserved for them is given back.
 
 use std::{
     collections::HashMap,
@@ -13,9 +14,10 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 use podset_types::{GATE, LABEL_POD_SET, Reason};
 
 use crate::{
+    apply::Writer,
     caches::Caches,
     phase::after,
-    pods::{created, is_alive, is_held, set_of},
+    pods::{created, is_alive, is_held, is_reservable, nominated, set_of},
 };
 
 /// A trigger may be made right after its pods, by the same command.
@@ -23,6 +25,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How long what was told is remembered: as long as the API server keeps events, unless it is told otherwise.
 const REMEMBER: Duration = Duration::from_secs(3600);
+
+/// When a write that was not made is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Which pods were told what, by uid and reason, and when. Lost when the process ends, which costs an event for each that
 /// still waits.
@@ -42,10 +47,11 @@ impl Told {
     }
 }
 
-/// Tells `pod`, once, that it waits for a trigger, or for the name of a set, if it does at the time `now`. What cannot be
-/// told is logged: nothing depends on it.
-pub async fn tell(
+/// Tells `pod`, once, that it waits for a trigger, or for the name of a set, if it does at the time `now`, and gives
+/// back what is reserved for it. What cannot be told is logged: nothing depends on it.
+pub async fn look_after(
     caches: &Caches,
+    writer: &Writer,
     events: &EventRecorder,
     told: &Told,
     pod: Arc<Pod>,
@@ -64,7 +70,24 @@ pub async fn tell(
     {
         tracing::warn!(error = &error as &dyn std::error::Error, "cannot tell a pod why it waits");
     }
-    Action::await_change()
+    give_back(writer, &pod).await
+}
+
+/// Gives back the room that is reserved for `pod`, which nobody is going to release: others can have it.
+async fn give_back(writer: &Writer, pod: &Arc<Pod>) -> Action {
+    if !is_reservable(pod) || nominated(pod).is_none() {
+        return Action::await_change();
+    }
+    let made = writer.withdraw(pod).await;
+    if let Some(error) = &made.failed {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(pod = pod.name_any(), error, "cannot give back the room of a pod, will try again");
+    }
+    if let Some(rejected) = made.rejected.first() {
+        let why = rejected.why.as_str();
+        tracing::warn!(pod = pod.name_any(), why, "may not give back the room of a pod, will try again");
+    }
+    if made.written > 0 { Action::await_change() } else { Action::requeue(AGAIN) }
 }
 
 /// Why nobody will release a pod.

@@ -95,10 +95,18 @@ fn held(since: Timestamp, why: Why, until: Option<Timestamp>) -> Phase {
 fn planning_since(world: &World) -> Timestamp {
     let now = conditions::whole_seconds(world.now);
     match &world.trigger.status {
+        Some(status) if missed_changes(world, status) > 1 => now,
         Some(ScheduleTriggerStatus { planning_since: Some(since), .. }) => since.0,
         Some(status) if status.observed_generation.is_some() => now,
         _ => world.trigger.metadata.creation_timestamp.as_ref().map_or(now, |time| time.0),
     }
+}
+
+/// How often the spec has changed since `status` was written. To `Schedule` and back are two changes, of which nothing
+/// else is left to be seen; if they were others, the quiet time begins again and no harm is done.
+fn missed_changes(world: &World, status: &ScheduleTriggerStatus) -> i64 {
+    let now = world.trigger.metadata.generation.unwrap_or_default();
+    status.observed_generation.map_or(0, |observed| now.saturating_sub(observed))
 }
 
 /// `time` and `duration`; None if that is beyond all times.

@@ -75,6 +75,28 @@ fn d5_a_trigger_that_goes_back_to_planning_waits_anew() {
 }
 
 #[test]
+fn a_trigger_that_was_away_and_back_since_its_status_was_written_waits_anew() {
+    let of_generation = |generation: i64| {
+        let mut world = world("state: Planning, quietTime: 2m0s", &[50], 1000);
+        Arc::make_mut(&mut world.trigger).metadata.generation = Some(generation);
+        let told = ScheduleTriggerStatus {
+            observed_generation: Some(4),
+            planning_since: Some(Time(at(100))),
+            ..ScheduleTriggerStatus::default()
+        };
+        with_status(world, told)
+    };
+    // It was fired and that was not told, and then somebody set it back.
+    assert_eq!(until(&of_generation(6)), (Why::Quiet, Some(1120)));
+    assert_eq!(of(&of_generation(4)), Phase::Due);
+    assert_eq!(
+        of(&of_generation(5)),
+        Phase::Due,
+        "one change leads from Planning to Planning only elsewhere"
+    );
+}
+
+#[test]
 fn a_set_with_too_few_members_waits_for_more_and_at_most_the_maximum() {
     let few = "state: Planning, quietTime: 10s, minMembers: 2";
     assert_eq!(until(&world(few, &[100], 500)), (Why::TooFew, None));

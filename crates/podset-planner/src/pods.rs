@@ -1,6 +1,6 @@
 //! What the planner asks of a pod. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
@@ -141,6 +141,16 @@ pub fn is_unschedulable(pod: &Pod) -> bool {
     refusal(pod).is_some()
 }
 
+/// Whether `pod` was released by a ticket, and no scheduler has tried it since. What the condition says of a pod that is
+/// created with gates is the API server's own word.
+pub fn is_untried(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut tries = conditions.filter(|condition| {
+        condition.type_ == "PodScheduled" && condition.reason.as_deref() != Some("SchedulingGated")
+    });
+    ticket(pod).is_some() && !is_gated(pod) && tries.next().is_none()
+}
+
 /// How much `pod` matters beside others.
 pub fn priority(pod: &Pod) -> i32 {
     pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or_default()
@@ -161,21 +171,35 @@ pub fn only(node: &str) -> NodeSelectorRequirement {
     }
 }
 
-/// The node that `pod` is pinned to: the only one that every term of its required affinity names.
+/// The node that `pod` is pinned to: the only one that the terms of its required affinity leave. Terms that match no
+/// node leave none, and have no say.
 pub fn pinned(pod: &Pod) -> Option<&str> {
     let affinity = pod.spec.as_ref()?.affinity.as_ref()?.node_affinity.as_ref()?;
     let required = affinity.required_during_scheduling_ignored_during_execution.as_ref()?;
-    let mut nodes = required.node_selector_terms.iter().map(named);
-    let first = nodes.next()??;
-    nodes.all(|node| node == Some(first)).then_some(first)
+    let mut only: Option<&str> = None;
+    for term in required.node_selector_terms.iter().filter(|term| !is_empty(term)) {
+        let mut names = named(term)?.into_iter();
+        match (names.next(), names.next()) {
+            (None, _) => {}
+            (Some(node), None) if only.is_none_or(|only| only == node) => only = Some(node),
+            _ => return None,
+        }
+    }
+    only
 }
 
-/// The one node that `term` names.
-fn named(term: &NodeSelectorTerm) -> Option<&str> {
-    let mut fields = term.match_fields.iter().flatten();
-    let named = |values: &Vec<String>| values.len() == 1;
-    let field = fields.find(|field| field.key == "metadata.name" && field.operator == "In")?;
-    field.values.as_ref().filter(|values| named(values))?.first().map(String::as_str)
+/// Whether `term` says nothing. Such a term matches no node, and the API server lets nobody add to it.
+pub fn is_empty(term: &NodeSelectorTerm) -> bool {
+    term.match_fields.as_ref().is_none_or(Vec::is_empty)
+        && term.match_expressions.as_ref().is_none_or(Vec::is_empty)
+}
+
+/// The names that `term` leaves, if it names any: each list of names has to have them.
+fn named(term: &NodeSelectorTerm) -> Option<BTreeSet<&str>> {
+    let fields = term.match_fields.iter().flatten();
+    let lists = fields.filter(|field| field.key == "metadata.name" && field.operator == "In");
+    let lists = lists.map(|field| field.values.iter().flatten().map(String::as_str).collect::<BTreeSet<_>>());
+    lists.reduce(|left, names| &left & &names)
 }
 
 /// When `pod` was created.
@@ -186,6 +210,11 @@ pub fn created(pod: &Pod) -> Option<Timestamp> {
 /// Whether somebody makes another when `pod` is deleted.
 pub fn is_owned(pod: &Pod) -> bool {
     pod.owner_references().iter().any(|owner| owner.controller == Some(true))
+}
+
+/// Whether `pod` can be deleted at no cost: somebody makes another. A Job does, and counts a failure.
+pub fn is_replaceable(pod: &Pod) -> bool {
+    pod.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.kind != "Job")
 }
 
 #[cfg(test)]
@@ -248,9 +277,70 @@ mod tests {
         assert_eq!(pinned(&affinity(&named("n1"))), Some("n1"));
         assert_eq!(pinned(&affinity(&format!("{}, {}", named("n1"), named("n1")))), Some("n1"));
         assert_eq!(pinned(&affinity(&format!("{}, {}", named("n1"), named("n2")))), None);
-        assert_eq!(pinned(&affinity(&format!("{}, {{matchExpressions: []}}", named("n1")))), None);
+        let zone = "{matchExpressions: [{key: zone, operator: Exists}]}";
+        assert_eq!(pinned(&affinity(&format!("{}, {zone}", named("n1")))), None);
         assert_eq!(pinned(&affinity("")), None);
         assert_eq!(pinned(&Pod::default()), None);
+    }
+
+    #[test]
+    fn a_term_that_matches_no_node_has_no_say_in_where_a_pod_is_pinned() {
+        let is_in = |nodes: &str| format!("{{key: metadata.name, operator: In, values: [{nodes}]}}");
+        let term = |fields: &[&str]| {
+            let lists: Vec<_> = fields.iter().map(|nodes| is_in(nodes)).collect();
+            format!("{{matchFields: [{}]}}", lists.join(", "))
+        };
+        let pinned_by = |terms: &[String]| {
+            let required = format!("{{nodeSelectorTerms: [{}]}}", terms.join(", "));
+            let affinity = format!("{{requiredDuringSchedulingIgnoredDuringExecution: {required}}}");
+            let pod = pod(&format!("spec: {{containers: [], affinity: {{nodeAffinity: {affinity}}}}}"));
+            pinned(&pod).map(str::to_owned)
+        };
+        let empty = "{matchExpressions: []}".to_owned();
+        assert_eq!(pinned_by(&[term(&["n1"]), empty.clone()]).as_deref(), Some("n1"));
+        // As a pin leaves what its author has named.
+        assert_eq!(pinned_by(&[term(&["n1", "n1"]), term(&["n2", "n1"])]).as_deref(), Some("n1"));
+        assert_eq!(pinned_by(&[term(&["n1, n2", "n1"])]).as_deref(), Some("n1"));
+        assert_eq!(pinned_by(&[term(&["n1, n2"])]), None);
+        assert_eq!(pinned_by(&[term(&["n2", "n1"])]), None, "it matches no node");
+        assert_eq!(pinned_by(&["{}".to_owned(), empty]), None);
+    }
+
+    #[test]
+    fn a_pod_with_a_ticket_is_untried_until_a_scheduler_says_anything_of_it() {
+        let with = |spec: &str, reason: Option<&str>| -> Pod {
+            let ticket = "'{\"uid\":\"u\",\"node\":\"n1\",\"enforcement\":\"Pin\"}'";
+            let metadata = format!(
+                "{{name: a, uid: u, labels: {{planner.ciena.io/pod-set: web}}, annotations: {{planner.ciena.io/ticket: \
+                 {ticket}}}}}"
+            );
+            let of_reason =
+                |reason: &str| format!("{{type: PodScheduled, status: 'False', reason: {reason}}}");
+            let conditions = reason.map(of_reason).unwrap_or_default();
+            let spec = format!("{{containers: [], schedulerName: podset-planner-scheduler{spec}}}");
+            let status = format!("{{conditions: [{conditions}]}}");
+            serde_yaml_ng::from_str(&format!("metadata: {metadata}\nspec: {spec}\nstatus: {status}")).unwrap()
+        };
+        assert!(is_untried(&with("", None)));
+        assert!(is_untried(&with("", Some("SchedulingGated"))), "it had a gate");
+        assert!(
+            !is_untried(&with("", Some("Unschedulable"))) && !is_untried(&with("", Some("SchedulerError")))
+        );
+        assert!(!is_untried(&with(", schedulingGates: [{name: example.com/other}]", None)), "it is held");
+        assert!(!is_untried(&with(", nodeName: n1", None)), "it is bound");
+        assert!(!is_untried(&Pod::default()));
+    }
+
+    #[test]
+    fn only_who_is_made_again_at_no_cost_is_replaceable() {
+        let owned = |kind: &str, controller: bool| -> Pod {
+            let owner =
+                format!("{{apiVersion: v1, kind: {kind}, name: o, uid: o, controller: {controller}}}");
+            serde_yaml_ng::from_str(&format!("metadata: {{name: a, ownerReferences: [{owner}]}}")).unwrap()
+        };
+        assert!(is_replaceable(&owned("ReplicaSet", true)));
+        assert!(!is_replaceable(&owned("Job", true)) && is_owned(&owned("Job", true)));
+        assert!(!is_replaceable(&owned("ReplicaSet", false)) && !is_replaceable(&Pod::default()));
     }
 
     #[test]

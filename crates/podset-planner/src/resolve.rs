@@ -10,7 +10,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{NodeSelectorTerm, Pod, PodSpec};
 use podset_types::Enforcement;
 
-use crate::pods::{nominated, on_its_way_to, only, pinned, ticket};
+use crate::pods::{is_empty, nominated, on_its_way_to, only, pinned, ticket};
 
 /// Begins what a scheduler is told, and puts into the pod's condition, of a pod that is held.
 pub const HELD: &str = "held by the pod-set planner";
@@ -44,10 +44,13 @@ fn on_its_way(pod: Arc<Pod>) -> Arc<Pod> {
 fn pin(spec: &mut PodSpec, node: &str) {
     let affinity = spec.affinity.get_or_insert_default().node_affinity.get_or_insert_default();
     let required = affinity.required_during_scheduling_ignored_during_execution.get_or_insert_default();
-    if required.node_selector_terms.is_empty() {
-        required.node_selector_terms.push(NodeSelectorTerm::default());
+    let terms = &mut required.node_selector_terms;
+    if terms.is_empty() {
+        terms.push(NodeSelectorTerm { match_fields: Some(vec![only(node)]), match_expressions: None });
+        return;
     }
-    for term in &mut required.node_selector_terms {
+    // One that matches no node matches this one as little.
+    for term in terms.iter_mut().filter(|term| !is_empty(term)) {
         term.match_fields.get_or_insert_default().push(only(node));
     }
 }
@@ -81,9 +84,13 @@ mod tests {
     #[test]
     fn who_has_a_ticket_is_pinned_and_has_its_room_whatever_affinity_it_has() {
         let zone = json!({"matchExpressions": [{"key": "zone", "operator": "Exists"}]});
-        let terms = json!({"nodeSelectorTerms": [zone, zone]});
-        let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}});
-        for changes in [json!({}), json!({"spec": {"affinity": affinity}})] {
+        let required = |terms: Value| {
+            let required = json!({"nodeSelectorTerms": terms});
+            let affinity =
+                json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
+            json!({"spec": {"affinity": affinity}})
+        };
+        for changes in [json!({}), required(json!([zone, zone])), required(json!([zone, {}]))] {
             let seen = resolved(pod(Some("Pin"), &changes));
             assert_eq!((pinned(&seen), nominated(&seen)), (Some("n1"), Some("n1")));
             assert_eq!(resolved(seen.clone()), seen, "once is enough");

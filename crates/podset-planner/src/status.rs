@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use conditions::{Desired, Status};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use podset_types::{ConditionType, MemberCounts, PlanRef, Reason, ScheduleTriggerStatus};
+use podset_types::{
+    ConditionType, LABEL_QUIET_TIME, MemberCounts, PlanRef, Reason, SCHEDULER, ScheduleTriggerStatus,
+};
 
 use crate::{
-    build::Intent,
+    build::{Intent, NAMED},
     dereference::World,
     phase::{Hold, Phase, Why},
     pods::Stage,
@@ -115,25 +117,31 @@ fn number(count: usize) -> i32 {
 
 fn planned(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
     match phase {
-        Phase::Held(hold) => on_hold(hold),
+        Phase::Held(hold) if !is_planned(set, intent) => on_hold(hold),
         _ if set.members.is_empty() => no(Reason::NoMembers, "No pod has the label of this set."),
         _ if !intent.unplaced.is_empty() => no(unplaced_reason(set), unplaced(set, intent)),
         _ if waits_for_members(set) => too_few(set),
-        Phase::Due | Phase::Scheduling => yes("Every member has a place in the plan."),
+        _ => yes("Every member has a place in the plan."),
     }
+}
+
+/// Whether all members that there are stand in the plan: while the set is held nobody is planned, but some may have
+/// been.
+fn is_planned(set: &PodSet, intent: &Intent) -> bool {
+    let entries = intent.plan.iter().flat_map(|wanted| &wanted.plan.spec.plan);
+    let planned: BTreeSet<_> = entries.map(|item| &item.pod).collect();
+    !set.members.is_empty() && set.members.iter().all(|member| planned.contains(&member.name))
 }
 
 fn released(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
     let held = set.held().count();
     match phase {
-        Phase::Held(hold) => on_hold(hold),
+        Phase::Held(hold) if held > 0 || set.members.is_empty() => on_hold(hold),
         _ if set.members.is_empty() => no(Reason::NoMembers, "No pod has the label of this set."),
         _ if held == 0 => yes("No member is held."),
         _ if !intent.unplaced.is_empty() => no(unplaced_reason(set), unplaced(set, intent)),
         _ if waits_for_members(set) => too_few(set),
-        Phase::Due | Phase::Scheduling => {
-            no(Reason::Binding, format!("{held} members are about to be released."))
-        }
+        _ => no(Reason::Binding, format!("{held} members are about to be released.")),
     }
 }
 
@@ -148,37 +156,83 @@ fn scheduled(set: &PodSet) -> Said {
 
 /// True only if somebody has to do something: what ends by itself is no degradation.
 fn degraded(set: &PodSet, phase: &Phase, intent: &Intent) -> Said {
-    let drift = intent.plan.as_ref().map_or(0, crate::build::Wanted::drifted);
     if let Phase::Held(Hold { why: Why::Malformed(sentence), .. }) = phase {
         return Said(Status::True, Reason::MalformedDuration, sentence.clone());
     }
-    if let Some(first) = intent.stranded.first() {
-        let message = format!(
-            "{first} was released to a node that cannot take it, and no controller would make another ({} such): delete \
-             it and create it again.",
-            intent.stranded.len()
-        );
-        return Said(Status::True, Reason::Stranded, message);
-    }
-    if let Some(first) = intent.refused.first() {
-        let message = format!(
-            "The scheduler does not let {} go to {}, where it is planned ({} such): remove what it names, or delete the pod, to \
-             have it planned anew if something makes another. It says: {}",
-            first.name,
-            first.node,
-            intent.refused.len(),
-            first.why
-        );
-        return Said(Status::True, Reason::Refused, message);
-    }
-    if drift > 0 {
-        let name = &set.plan_name;
-        let message = format!(
-            "{drift} members run on another node than planned: `kubectl describe scheduleplan {name}` names them."
-        );
-        return Said(Status::True, Reason::Drifted, message);
-    }
-    no(Reason::Succeeded, "Nothing needs attention.")
+    let wrong = stranded(intent)
+        .or_else(|| rejected(intent))
+        .or_else(|| untried(intent))
+        .or_else(|| kept_out(intent))
+        .or_else(|| drifted(set, intent));
+    let Some((reason, message)) = wrong else { return no(Reason::Succeeded, "Nothing needs attention.") };
+    Said(Status::True, reason, message)
+}
+
+fn stranded(intent: &Intent) -> Option<(Reason, String)> {
+    let first = intent.stranded.first()?;
+    let message = format!(
+        "{first}{} was released to a node that cannot take it, and no controller would make another: delete it and \
+         create it again.",
+        more(intent.stranded.len())
+    );
+    Some((Reason::Stranded, message))
+}
+
+fn rejected(intent: &Intent) -> Option<(Reason, String)> {
+    let first = intent.rejected.first()?;
+    let message = format!(
+        "The API server does not let the planner {} {}{}: remove the cause that the API server names, or change the \
+         pod. The planner tries again automatically. The API server says: {}",
+        first.write,
+        first.name,
+        more(intent.rejected.len()),
+        first.why
+    );
+    Some((Reason::Rejected, message))
+}
+
+fn untried(intent: &Intent) -> Option<(Reason, String)> {
+    let first = intent.untried.first()?;
+    let message = format!(
+        "{first}{} was released to the scheduler {SCHEDULER}, which has not looked at it for a minute: check that this \
+         scheduler runs. Where pods are held by scheduling gates there is none: delete the pod, and create it again if \
+         no controller does.",
+        more(intent.untried.len())
+    );
+    Some((Reason::NoScheduler, message))
+}
+
+/// The scheduler refuses members where they are planned.
+fn kept_out(intent: &Intent) -> Option<(Reason, String)> {
+    let first = intent.refused.first()?;
+    let message = format!(
+        "The scheduler does not let {} go to {}, where it is planned{}: remove the cause that the scheduler names, \
+         or delete the pod, and if its controller makes another, that is planned again. The scheduler says: {}",
+        first.name,
+        first.node,
+        more(intent.refused.len()),
+        first.why
+    );
+    Some((Reason::Refused, message))
+}
+
+fn drifted(set: &PodSet, intent: &Intent) -> Option<(Reason, String)> {
+    let drift = intent.plan.as_ref().map(crate::build::Wanted::drifted).filter(|drift| *drift > 0)?;
+    let (name, which) = (&set.plan_name, first_of(drift, "them"));
+    let message = format!(
+        "{drift} members run on another node than planned: `kubectl describe scheduleplan {name}` names {which}."
+    );
+    Some((Reason::Drifted, message))
+}
+
+/// Of which of `all` the status of a plan speaks: `every` if it speaks of all.
+fn first_of(all: usize, every: &str) -> String {
+    if all > NAMED { format!("the first {NAMED}") } else { every.to_owned() }
+}
+
+/// How many others there are like the one that is named.
+fn more(all: usize) -> String {
+    if all > 1 { format!(" (and {} more)", all - 1) } else { String::new() }
 }
 
 /// What came of asking external planners. If nobody was asked this time, it is as it was; where there are none it is not
@@ -188,7 +242,7 @@ fn external_planners(world: &World, intent: &Intent) -> Option<Said> {
     match external.complaint() {
         _ if external.asked == 0 => None,
         Some(complaint) => Some(no(Reason::PlannerRefused, complaint)),
-        None => Some(yes("What external planners answered last is right.")),
+        None => Some(yes("The last answers of the external planners are valid.")),
     }
 }
 
@@ -215,16 +269,19 @@ fn on_hold(hold: &Hold) -> Said {
         (Why::ByUser, _) => "The set is held: set spec.state to Schedule to plan and release it.".to_owned(),
         (Why::Quiet, Some(until)) => {
             format!(
-                "The set is scheduled by itself at {} if no pod joins it until then.",
+                "The set is scheduled automatically at {} if no pod joins it until then.",
                 conditions::whole_seconds(until)
             )
         }
-        (Why::Quiet, None) => "The set is held for longer than there are times.".to_owned(),
+        (Why::Quiet, None) => format!(
+            "The set is held: its quiet time is too long to be represented. Shorten spec.quietTime or the label \
+             `{LABEL_QUIET_TIME}`."
+        ),
         (Why::TooFew, _) => {
             "The set has fewer pods than spec.minMembers: it is held until they are there.".to_owned()
         }
         (Why::Malformed(sentence), _) => {
-            format!("The set is held, and will not be scheduled by itself: {sentence}")
+            format!("The set is held, and will not be scheduled automatically: {sentence}")
         }
     };
     no(reason, message)
@@ -250,11 +307,12 @@ fn unplaced_reason(set: &PodSet) -> Reason {
 
 fn unplaced(set: &PodSet, intent: &Intent) -> String {
     let consequence =
-        if set.settings.gang.is_some() { "so that no member of the gang is released" } else { "and wait" };
+        if set.settings.gang.is_some() { "so no member of the gang is released" } else { "and wait" };
     format!(
-        "{} of {} members have no place, {consequence}; the status of the plan says why of each.",
+        "{} of {} members have no place, {consequence}: the status of the plan gives the reason for {}.",
         intent.unplaced.len(),
-        set.members.len()
+        set.members.len(),
+        first_of(intent.unplaced.len(), "each")
     )
 }
 

@@ -124,6 +124,75 @@ fn what_needs_somebody_degrades_and_is_what_ready_says() {
 }
 
 #[test]
+fn what_the_api_server_refuses_is_named_with_its_words_and_counted() {
+    let rejected = |name: &str| crate::rejected::Rejected {
+        uid: name.to_owned(),
+        name: name.to_owned(),
+        write: crate::rejected::Write::Release,
+        why: "denied by policy pins".to_owned(),
+        again: std::time::Duration::from_secs(5),
+    };
+    let intent = Intent { rejected: vec![rejected("web-0"), rejected("web-1")], ..Intent::default() };
+    let status = told(&world(&json!({"state": "Schedule"}), &[held(), held(), bound()]), &intent);
+    assert!(conditions_of(&status).contains(&"Degraded True Rejected".to_owned()));
+    let said = message(&status, "Degraded");
+    assert!(
+        said.starts_with("The API server does not let the planner release web-0 (and 1 more): "),
+        "{said}"
+    );
+    assert!(said.ends_with("denied by policy pins"), "{said}");
+}
+
+#[test]
+fn who_was_released_to_a_scheduler_that_does_not_look_is_named() {
+    let intent = Intent { untried: vec!["web-0".to_owned()], ..Intent::default() };
+    let status = told(&world(&json!({"state": "Schedule"}), &[bound()]), &intent);
+    assert!(conditions_of(&status).contains(&"Degraded True NoScheduler".to_owned()));
+    assert!(message(&status, "Degraded").contains("podset-planner-scheduler"));
+}
+
+#[test]
+fn where_more_have_no_place_than_the_plan_names_that_is_said() {
+    let said = |count: usize| {
+        let unplaced = (0..count).map(|number| (format!("web-{number}"), "0/1 nodes fit".to_owned()));
+        let intent = Intent { unplaced: unplaced.collect(), ..Intent::default() };
+        message(&told(&world(&json!({"state": "Schedule"}), &[held()]), &intent), "Planned")
+    };
+    assert!(said(NAMED).ends_with("gives the reason for each."), "{}", said(NAMED));
+    assert!(said(NAMED + 1).ends_with("gives the reason for the first 100."), "{}", said(NAMED + 1));
+}
+
+#[test]
+fn a_set_that_runs_and_whose_trigger_is_set_back_is_still_planned_released_and_ready() {
+    let planned = |pods: &[serde_json::Value], planned: usize| {
+        let items: Vec<_> =
+            (0..planned).map(|number| json!({"pod": format!("web-{number}"), "node": "n1"})).collect();
+        let plan = json!({
+            "apiVersion": "planner.ciena.io/v1alpha1", "kind": "SchedulePlan", "spec": {"plan": items},
+            "metadata": {"name": podset_types::plan_name("", "web")},
+        });
+        let mut world = world(&json!({"state": "Planning"}), pods);
+        world.plan = Some(Arc::new(serde_json::from_value(plan).unwrap()));
+        let set = validate(&world).unwrap();
+        let intent = crate::build::build(&world, &set, &phase(&world, &set), None);
+        conditions_of(&told(&world, &intent))
+    };
+    let words = planned(&[bound(), bound()], 2);
+    for word in ["Ready True Succeeded", "Planned True Succeeded", "Released True Succeeded"] {
+        assert!(words.contains(&word.to_owned()), "{words:?}");
+    }
+    let words = planned(&[bound(), bound(), held()], 2);
+    for word in ["Ready False HeldByUser", "Planned False HeldByUser", "Released False HeldByUser"] {
+        assert!(words.contains(&word.to_owned()), "{words:?}");
+    }
+    let words = planned(&[bound(), bound()], 1);
+    for word in ["Planned False HeldByUser", "Released True Succeeded"] {
+        assert!(words.contains(&word.to_owned()), "{words:?}");
+    }
+    assert!(planned(&[], 0).contains(&"Released False HeldByUser".to_owned()));
+}
+
+#[test]
 fn a_trigger_that_governs_nothing_says_what_to_do() {
     let world = world(&json!({"state": "Planning"}), &[]);
     let conflict = refused(&world, &Refusal::Conflict("older".to_owned()));

@@ -132,7 +132,7 @@ fn age(trigger: &ScheduleTrigger) -> (Option<Timestamp>, String) {
 
 fn settings(trigger: &ScheduleTrigger) -> Settings {
     let spec = &trigger.spec;
-    let timeout = spec.gang_timeout.as_deref().map(|text| read("spec.gangTimeout", text)).transpose();
+    let timeout = spec.gang_timeout.as_deref().map(|text| limit("spec.gangTimeout", text)).transpose();
     let automatic = automatic(trigger);
     Settings {
         state: spec.state,
@@ -162,6 +162,16 @@ fn automatic(trigger: &ScheduleTrigger) -> Result<Automatic, String> {
 
 fn read(place: &str, text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error: MalformedDuration| format!("{place}: {error}"))
+}
+
+/// As [`read`], of the time in which a pod has to be bound.
+fn limit(place: &str, text: &str) -> Result<Duration, String> {
+    match read(place, text)? {
+        Duration::ZERO => Err(format!(
+            "{place}: no pod is bound within `{text}`: write a longer time, or leave it out for no limit"
+        )),
+        limit => Ok(limit),
+    }
 }
 
 impl PodSet {

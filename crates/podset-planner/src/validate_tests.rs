@@ -75,6 +75,16 @@ fn what_is_asked_for_is_read() {
 }
 
 #[test]
+fn a_gang_that_is_to_be_bound_in_no_time_has_no_limit_and_its_trigger_says_so() {
+    for text in ["'0'", "0s", "0h0m"] {
+        let settings = settings_of(&format!(", atomicity: Gang, gangTimeout: {text}"));
+        assert_eq!(settings.gang, Some(Gang { timeout: None }), "{text}");
+        let message = settings.automatic.unwrap_err();
+        assert!(message.starts_with("spec.gangTimeout: ") && message.contains("a longer time"), "{message}");
+    }
+}
+
+#[test]
 fn a_duration_that_cannot_be_read_is_named_with_its_place() {
     for (settings, place) in [
         (labelled("2x"), "the label planner.ciena.io/quiet-time"),

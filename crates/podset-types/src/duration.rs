@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no duration: write hours, minutes and seconds, such as `90s`, `2m0s` or `1h30m`")]
+#[error("`{0}` is not a duration: write hours, minutes and seconds, such as `90s`, `2m0s` or `1h30m`")]
 pub struct MalformedDuration(String);
 
 /// As long as a label value may be.

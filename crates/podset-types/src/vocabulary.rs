@@ -62,4 +62,8 @@ pub enum Reason {
     Stranded,
     /// Members are pinned to a node that the scheduler has refused them for half a minute, although they seem to fit.
     Refused,
+    /// The API server refuses what the planner writes to members.
+    Rejected,
+    /// Members are released to a scheduler that has not looked at them for a minute.
+    NoScheduler,
 }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-use e2e::podsets::{PodSets, SET, alone};
+use anyhow::{Context as _, ensure};
+use e2e::podsets::{PodSets, SET, alone, both};
 use e2e::{Result, audit, controllers};
-use podset_types::{MemberCounts, TriggerState};
-use serde_json::json;
+use kube::ResourceExt as _;
+use podset_types::{MemberCounts, ScheduleTrigger, TriggerState};
+use serde_json::{Value, json};
 
 /// Unless `E2E_SET` says otherwise.
 const PODS: usize = 500;
@@ -22,7 +23,13 @@ async fn five_hundred_pods_on_a_hundred_nodes_cost_one_write_each_and_a_few_more
     alone("scale", async |sets: PodSets| {
         sets.nodes(NODES, 8).await?;
         sets.trigger(SET, json!({"state": "Planning"})).await?;
-        sets.create((0..pods).map(|number| sets.pod(&format!("pod-{number}"), SET, json!({})))).await?;
+        let owner = owner(&sets).await?;
+        let pod = |number: usize| {
+            let mut pod = sets.pod(&format!("pod-{number}"), SET, json!({}));
+            pod["metadata"]["ownerReferences"] = json!([owner]);
+            pod
+        };
+        sets.create((0..pods).map(pod)).await?;
         let all = |count: i32| usize::try_from(count) == Ok(pods);
         let held = |members: MemberCounts| all(members.gated);
         sets.until_members(SET, "holding all", WITHIN, held).await?;
@@ -51,4 +58,13 @@ async fn five_hundred_pods_on_a_hundred_nodes_cost_one_write_each_and_a_few_more
         sets.runs_as_planned(SET).await
     })
     .await
+}
+
+/// What makes the planner take pods for those of a Deployment, for whom nothing is reserved because another would be
+/// made. It has to be there, and does not have to make any.
+async fn owner(sets: &PodSets) -> Result<Value> {
+    let trigger = sets.api::<ScheduleTrigger>().get(SET).await?;
+    let uid = trigger.uid().context("no uid")?;
+    let kind = json!({"apiVersion": "planner.ciena.io/v1alpha1", "kind": "ScheduleTrigger"});
+    Ok(both(kind, json!({"name": SET, "uid": uid, "controller": true})))
 }

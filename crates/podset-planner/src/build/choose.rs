@@ -44,7 +44,8 @@ impl External {
         };
         (!named.is_empty()).then(|| {
             format!(
-                "External planners were not heeded: {}{more}. Mend them, or take the planner's label off their Services.",
+                "External planners were ignored: {}{more}. Correct them, or take the planner's label off their \
+                 Services.",
                 named.join("; ")
             )
         })
@@ -180,7 +181,7 @@ impl<'a> Bench<'a> {
         let assignments = answer.assignments.as_ref().map_err(Clone::clone)?;
         let strangers: Vec<_> = assignments.keys().filter(|name| !self.names.contains(*name)).collect();
         if let Some(first) = strangers.first() {
-            return Err(format!("names pods that are not of the set: {first}{}", others(strangers.len())));
+            return Err(format!("names pods that are not in the set: {first}{}", others(strangers.len())));
         }
         let known = assignments
             .iter()

@@ -1,7 +1,8 @@
 //! What stands in a plan for each member, and what is to stand there. By uid: another pod of the same name is another.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use pod_planner::{NodeName, Uid};
 use podset_types::SchedulePlan;
@@ -9,7 +10,7 @@ use podset_types::SchedulePlan;
 use super::External;
 use crate::{
     dereference::World,
-    phase::Phase,
+    phase::{Phase, after},
     pods::{Stage, is_unschedulable, pinned},
     validate::{Member, PodSet},
 };
@@ -107,6 +108,31 @@ fn released_at(world: &World, set: &PodSet, member: &Member, entry: &Entry) -> O
     if !is_limited && !is_refused(member) {
         return None;
     }
-    let now = || (member.stage == Stage::Released).then(|| Time(conditions::whole_seconds(world.now)));
+    let now = || (member.stage == Stage::Released).then(|| Time(next_second(world.now)));
     entry.released_at.clone().or_else(now)
+}
+
+/// `time` in whole seconds, as it is stored, and not before it: a limit that counts from there lasts for as long as it
+/// says.
+fn next_second(time: Timestamp) -> Timestamp {
+    let second = conditions::whole_seconds(time);
+    let next = || after(second, Duration::from_secs(1));
+    if second < time { next().unwrap_or(second) } else { second }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_counts_from_the_end_of_the_second_in_which_a_pod_was_seen_released() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        for (time, stored) in [
+            ("2026-01-01T00:00:01Z", "2026-01-01T00:00:01Z"),
+            ("2026-01-01T00:00:01.000000001Z", "2026-01-01T00:00:02Z"),
+            ("2026-01-01T00:00:01.9Z", "2026-01-01T00:00:02Z"),
+        ] {
+            assert_eq!(next_second(at(time)), at(stored), "{time}");
+        }
+    }
 }

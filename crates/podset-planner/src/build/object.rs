@@ -15,6 +15,10 @@ use podset_types::{
 use super::entries::{Decision, Entry};
 use crate::{dereference::World, phase::Phase, validate::PodSet};
 
+/// How many members a plan's status names of those that have no place, and of those that run elsewhere than planned,
+/// the first by name: it has to be small enough to be stored.
+pub const NAMED: usize = 100;
+
 /// A plan that is to be there.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -50,8 +54,6 @@ pub(super) fn wanted(
     if entries.is_empty() && (set.members.is_empty() || *phase != Phase::Scheduling) {
         return None;
     }
-    let names: BTreeMap<&Uid, &str> =
-        set.members.iter().map(|member| (&member.uid, member.name.as_str())).collect();
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
     let planned = |(uid, entry): &(&Uid, &Entry)| PlannedPod {
@@ -61,11 +63,6 @@ pub(super) fn wanted(
         released_at: entry.released_at.clone(),
     };
     let item = |(_, entry): &(&Uid, &Entry)| PlanItem { pod: entry.name.clone(), node: entry.node.clone() };
-    let unplaced = decision.unplaced.iter().filter_map(|(uid, reason)| {
-        Some(UnplacedPod { pod: (*names.get(uid)?).to_owned(), reason: reason.clone() })
-    });
-    let mut unplaced: Vec<_> = unplaced.collect();
-    unplaced.sort_by(|one, other| one.pod.cmp(&other.pod));
     let spec = SchedulePlanSpec { plan: sorted.iter().map(item).collect() };
     let pods: Vec<_> = sorted.iter().map(planned).collect();
     Some(Wanted {
@@ -75,9 +72,19 @@ pub(super) fn wanted(
         plan: SchedulePlan { metadata: metadata(world, set), spec, status: None },
         drift: drift(set, entries),
         pods,
-        unplaced,
+        unplaced: unplaced(set, decision),
         now: world.now,
     })
+}
+
+/// The members that have no place, as far as a plan names them.
+fn unplaced(set: &PodSet, decision: &Decision) -> Vec<UnplacedPod> {
+    // They are sorted by name.
+    let unplaced = set.members.iter().filter_map(|member| {
+        let reason = decision.unplaced.get(&member.uid)?.clone();
+        Some(UnplacedPod { pod: member.name.clone(), reason })
+    });
+    unplaced.take(NAMED).collect()
 }
 
 fn metadata(world: &World, set: &PodSet) -> ObjectMeta {
@@ -126,19 +133,23 @@ pub fn plan_status(wanted: &Wanted, plan: &SchedulePlan) -> SchedulePlanStatus {
         planner: if wanted.is_new && wanted.is_decision { wanted.planner.clone() } else { before },
         pods: wanted.pods.clone(),
         unplaced: wanted.unplaced.clone(),
-        drift: wanted.drift.clone(),
+        drift: wanted.drift.iter().take(NAMED).cloned().collect(),
         conditions: conditions::reconcile(current, [drifted(&wanted.drift, generation)], wanted.now),
     }
 }
 
 fn drifted(drift: &[Drift], generation: i64) -> Desired {
     let (status, reason, message) = match drift {
-        [] => (Status::False, Reason::Succeeded, "What is bound is bound as planned.".to_owned()),
+        [] => (
+            Status::False,
+            Reason::Succeeded,
+            "Every bound pod is on the node that it was planned for.".to_owned(),
+        ),
         [first, rest @ ..] => {
             let others = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             let Drift { pod, planned, actual, .. } = first;
             let message = format!(
-                "{pod} was planned for {planned} and runs on {actual}{others}: delete a pod to have it planned anew."
+                "{pod} was planned for {planned} and runs on {actual}{others}: delete a pod to have it planned again."
             );
             (Status::True, Reason::Drifted, message)
         }
@@ -151,3 +162,7 @@ fn drifted(drift: &[Drift], generation: i64) -> Desired {
         observed_generation: generation,
     }
 }
+
+#[cfg(test)]
+#[path = "object_tests.rs"]
+mod tests;

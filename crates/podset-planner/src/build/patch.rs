@@ -13,7 +13,7 @@ use kube::ResourceExt as _;
 use podset_types::{ANNOTATION_TICKET, Enforcement, ScheduleTrigger, Ticket};
 use serde_json::{Value, json};
 
-use crate::pods::{asks_us, gate, is_held, only, pinned};
+use crate::pods::{asks_us, gate, is_empty, is_held, only, pinned};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
@@ -63,8 +63,8 @@ pub fn fire(trigger: &ScheduleTrigger) -> Patch {
     Patch(vec![same(&trigger.metadata), unchanged(&trigger.metadata), state])
 }
 
-/// What a gated pod allows: further requirements on each of its terms, or terms where it has none. A pod that is pinned
-/// there already, by a write that was cut off or by its author, needs nothing.
+/// What a gated pod allows: further requirements on each of its terms that has some, or terms where it has none. A pod
+/// that is pinned there already, by a write that was cut off or by its author, needs nothing.
 fn pin_to(pod: &Pod, node: &str) -> Vec<PatchOperation> {
     if pinned(pod) == Some(node) {
         return Vec::new();
@@ -83,7 +83,8 @@ fn pin_to(pod: &Pod, node: &str) -> Vec<PatchOperation> {
         (_, None, _) => vec![add(&["spec", "affinity", "nodeAffinity"], json!({REQUIRED: selector}))],
         (_, _, None) => vec![add(&base, selector)],
         (_, _, Some(terms)) => {
-            terms.iter().enumerate().map(|(number, term)| append(number, term, &requirement)).collect()
+            let terms = terms.iter().enumerate().filter(|(_, term)| !is_empty(term));
+            terms.map(|(number, term)| append(number, term, &requirement)).collect()
         }
     }
 }
@@ -154,6 +155,10 @@ mod tests {
         let zone = "matchExpressions: [{key: zone, operator: Exists}]";
         let rack = "matchFields: [{key: metadata.name, operator: NotIn, values: [n9]}]";
         let rack_and_name = rack.replace("}]", "}, {key: metadata.name, operator: In, values: [n1]}]");
+        // What names other nodes leaves none once it is pinned.
+        let elsewhere = NAMED.replace("n1", "n2");
+        let and_here = "}, {key: metadata.name, operator: In, values: [n1]}]";
+        let (twice, both) = (NAMED.replace("}]", and_here), elsewhere.replace("}]", and_here));
         let other = "podAntiAffinity: {}";
         for (before, after) in [
             (String::new(), required(&format!("{{{NAMED}}}"))),
@@ -165,6 +170,12 @@ mod tests {
             (
                 required(&format!("{{{zone}}}, {{{rack}}}")),
                 required(&format!("{{{zone}, {NAMED}}}, {{{rack_and_name}}}")),
+            ),
+            // An empty term matches no node, and may not be added to.
+            (required(&format!("{{{zone}}}, {{}}")), required(&format!("{{{zone}, {NAMED}}}, {{}}"))),
+            (
+                required(&format!("{{{NAMED}}}, {{{elsewhere}}}")),
+                required(&format!("{{{twice}}}, {{{both}}}")),
             ),
         ] {
             let after: Value = pod(&after);

@@ -8,6 +8,8 @@ use planner_api::{
 use pod_planner::NodeName;
 use tonic::{Response, Status, transport::Endpoint};
 
+use crate::text;
+
 /// The largest answer that is read, in bytes: some ten thousand pods and nodes with long names.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// The largest headers and trailers that are read, in bytes.
@@ -44,7 +46,7 @@ fn refused(status: &Status) -> String {
 fn read(response: SchedulePlanResponse) -> Result<BTreeMap<String, NodeName>, String> {
     let names = response.assignments.iter().flat_map(|(pod, node)| [pod, node]);
     match names.filter(|name| !is_name(name)).min() {
-        Some(odd) => Err(format!("names `{}`, which no pod or node can be called", shown(odd))),
+        Some(odd) => Err(format!("names `{}`, which is not a valid name of a pod or node", shown(odd))),
         None => Ok(response.assignments.into_iter().collect()),
     }
 }
@@ -56,14 +58,9 @@ fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
-/// The beginning of a text that somebody else wrote, as one line.
+/// The beginning of a text that a planner wrote, as one line.
 fn shown(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut shown: String = text.chars().take(SHOWN).map(plain).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
+    text::shown(text, SHOWN)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use kube::{ResourceExt as _, runtime::watcher};
 use podset_types::{LABEL_POD_SET, SchedulePlan, ScheduleTrigger};
 
 use crate::{
+    build::NAMED,
     caches::{by_set, poll},
     dereference::{Sets, World},
     phase::{Hold, Phase, phase},
@@ -70,6 +71,10 @@ fn because(world: &World, phase: &Phase, metadata: &ObjectMeta) -> String {
             let mut unplaced = status.iter().flat_map(|status| &status.unplaced);
             match unplaced.find(|left| metadata.name.as_ref() == Some(&left.pod)) {
                 Some(left) => format!("no node takes it: {}", left.reason),
+                // The plan does not name them all.
+                None if status.is_some_and(|status| status.unplaced.len() >= NAMED) => {
+                    "no node takes it, or its set is being planned".to_owned()
+                }
                 None => "its set is being planned".to_owned(),
             }
         }
@@ -159,5 +164,10 @@ mod tests {
         };
         assert_eq!(said("a"), "trigger t: no node takes it: 0/3 nodes fit");
         assert_eq!(said("b"), "trigger t: its set is being planned");
+        let mut long = plan("b");
+        let unplaced = &mut long.status.as_mut().unwrap().unplaced;
+        *unplaced = vec![unplaced[0].clone(); NAMED];
+        let said = why(vec![trigger("t", json!({"state": "Schedule"}))], vec![long], "2026-01-01T00:01:00Z");
+        assert_eq!(said, "trigger t: no node takes it, or its set is being planned");
     }
 }

@@ -1,12 +1,14 @@
 //! Pods that ask for the planner's scheduler: no gate holds them, and a ticket releases them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     reconcile::two_sets_are_kept_apart,
     world::{NAMESPACE, SET, World, asking_pod, is_held, pod},
 };
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
+use kube::runtime::controller::Action;
 use podset_types::{Enforcement, GATE, Ticket, TriggerState};
 use serde_json::{Value, json};
 
@@ -142,6 +144,19 @@ async fn a_gang_has_tickets_when_all_of_it_has_a_place_and_is_taken_back_if_it_t
     // First it is seen to be released, then it is late.
     let world = world.again().await.later(60).again().await;
     assert!(world.pods().is_empty(), "they are late, and their controller makes others");
+}
+
+#[tokio::test]
+async fn who_is_released_to_a_scheduler_that_is_not_there_is_named_after_a_minute_and_not_deleted() {
+    let mut world = World::asking(&schedule(), 2, 2);
+    world.pass().await.unwrap();
+    assert_eq!(world.pass().await.unwrap(), Action::requeue(Duration::from_secs(60)));
+    assert_eq!(world.condition("Degraded"), "False Succeeded");
+    world.now += SignedDuration::from_secs(60);
+    world.pass().await.unwrap();
+    assert_eq!((world.condition("Degraded").as_str(), world.pods().len()), ("True NoScheduler", 2));
+    world.bind();
+    assert_eq!(world.again().await.condition("Ready"), "True Succeeded");
 }
 
 #[tokio::test]

@@ -107,10 +107,10 @@ async fn a_hostile_or_absent_planner_is_named_and_our_own_plan_is_carried_out() 
     let answers = |pairs: &[(&'static str, &'static str)]| Manner::Answers(pairs.to_vec());
     let table = [
         (answers(&[("web-00", "n1"), ("web-01", "n2"), ("web-02", "nowhere")]), "there is no node `nowhere`"),
-        (answers(&[("web-00", "n1"), ("db-00", "n1")]), "names pods that are not of the set: db-00"),
+        (answers(&[("web-00", "n1"), ("db-00", "n1")]), "names pods that are not in the set: db-00"),
         (answers(&[("web-00", "n1")]), "leaves out pods for which there is room: web-01 and 1 more"),
         (answers(&[]), "leaves out pods"),
-        (answers(&[("web-00", "n1\nReady: True")]), "which no pod or node can be called"),
+        (answers(&[("web-00", "n1\nReady: True")]), "which is not a valid name of a pod or node"),
         (Manner::IsTooLarge, "failed with OutOfRange"),
         (Manner::Refuses, "failed with FailedPrecondition: not today"),
         (Manner::IsSilent, "did not answer within 1s"),

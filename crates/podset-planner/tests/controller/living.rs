@@ -111,6 +111,27 @@ async fn a_pod_that_has_the_gate_and_names_no_set_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn room_of_a_held_pod_is_given_back_when_its_trigger_goes() {
+    let world = World::new(&json!({"state": "Planning"}), 1, 0);
+    let reserved = |name: &str, set: &str| {
+        let mut pod = pod(name, set);
+        pod.status.as_mut().unwrap().nominated_node_name = Some("n1".to_owned());
+        world.server.insert(pod);
+    };
+    let is_reserved = |name: &str| world.pod(name).status.unwrap().nominated_node_name.is_some();
+    reserved("stray", "other");
+    let (kit, stop) = world.server.kit(NAME);
+    let running = tokio::spawn(start(kit));
+    until("nobody governs the one", || !is_reserved("stray")).await;
+    world.server.remove::<ScheduleTrigger>(NAMESPACE, TRIGGER);
+    reserved("late", SET);
+    until("nobody governs the other any more", || !is_reserved("late")).await;
+    assert!(is_held(&world.pod("stray")) && is_held(&world.pod("late")));
+    drop(stop);
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_pod_that_loses_its_trigger_or_never_had_one_is_told() {
     let world = World::new(&json!({"state": "Planning"}), 1, 1);
     world.server.insert(pod("stray", "other"));

@@ -13,5 +13,6 @@ mod large;
 mod living;
 mod reconcile;
 mod refusing;
+mod rejecting;
 mod serving;
 mod world;
