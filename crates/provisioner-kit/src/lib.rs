@@ -1,6 +1,7 @@
 //! What every Score provisioner shares: who a [`Claim`] is, whose an object is ([`standing`], [`Marks`]), what a claim is
-//! [answered](Answer), when to look again ([`Retries`]), what a deletion waits for ([`Finalizer`]), what claims that are gone
-//! have left behind ([`Leftovers`]), and the loop around all of it ([`ClaimLoop`]).
+//! [answered](Answer), when to look again ([`Retries`]), what a deletion waits for ([`Finalizer`]), what it leaves
+//! ([`release()`]), what claims that are gone have left behind ([`Leftovers`]), and the loop around all of it
+//! ([`ClaimLoop`]).
 //!
 //! It knows nothing of what is provided.
 
@@ -12,6 +13,7 @@ mod leftovers;
 mod marks;
 mod ownership;
 mod pass;
+mod release;
 mod retries;
 mod secrets;
 mod sightings;
@@ -29,6 +31,7 @@ pub use ownership::{
     Standing, claim_of, left_state, policy_name, standing,
 };
 pub use pass::{Pass, PassError, Stop};
+pub use release::{Released, release};
 pub use retries::{Retries, growing_pause};
 pub use secrets::{AllowedSecrets, Given, SecretError, Secrets, Written, lacking, text};
 pub use sightings::Sightings;

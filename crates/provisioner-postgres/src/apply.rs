@@ -4,7 +4,7 @@
 //! - Credentials never go before the data: they become owned by the claim last, and are released first.
 
 use api_types::DeprovisionPolicy;
-use controller_kit::Applier;
+use controller_kit::{Applier, Created};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -110,9 +110,7 @@ impl Writer {
             secret = Kept::Unchanged(self.secret(secret, database).await?);
         }
         self.volume(volume, &database.names).await?;
-        let applied =
-            self.applier.apply(service, found.service.as_deref()).await.map_err(stopped("host name"))?;
-        if let Some(service) = applied.written() {
+        if let Some(service) = self.put("host name", service, found.service.as_deref()).await? {
             self.caches.services.record(service);
         }
         let applied = self.statefulset(statefulset, found).await?;
@@ -121,14 +119,28 @@ impl Writer {
 
     async fn statefulset(&self, desired: StatefulSet, found: &Found) -> Result<StatefulSet, Stop> {
         let live = found.database.as_deref();
-        let applied = self.applier.apply(desired.clone(), live).await.map_err(stopped("database"))?;
-        Ok(match applied.written() {
+        Ok(match self.put("database", desired.clone(), live).await? {
             Some(written) => {
                 self.caches.databases.record(written.clone());
                 written
             }
             None => live.cloned().unwrap_or(desired),
         })
+    }
+
+    /// Applies `desired` to `live`, or creates it: whoever took its name since nothing was found there keeps it. None
+    /// if there was nothing to write.
+    async fn put<K>(&self, what: &'static str, desired: K, live: Option<&K>) -> Result<Option<K>, Stop>
+    where
+        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone,
+    {
+        let Some(live) = live else {
+            return match self.applier.create(desired).await.map_err(stopped(what))? {
+                Created::Written(object) => Ok(Some(object)),
+                Created::InTheWay => Err(Stop::Outdated),
+            };
+        };
+        Ok(self.applier.apply(desired, Some(live)).await.map_err(stopped(what))?.written())
     }
 
     /// The password is generated only to be created with the Secret: if another one is there by then, that one holds.

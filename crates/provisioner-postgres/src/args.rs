@@ -9,7 +9,8 @@ use quantity::Quantity;
 
 use crate::{server::Limits, settings::Defaults};
 
-/// Gives every ResourceClaim of type postgres a PostgreSQL of its own, and binds the claim once a login works.
+/// Gives every ResourceClaim of type postgres a PostgreSQL of its own, or a database on a server that the platform
+/// gives, and binds the claim once a login works.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "score-provisioner-postgres", version)]
 pub struct Args {

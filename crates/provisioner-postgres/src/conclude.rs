@@ -28,9 +28,20 @@ pub fn outputs(database: &Database, applied: &Applied) -> Option<(Credentials, O
 
 /// The answer to a claim whose `database` is built.
 pub fn conclude(database: &Database, found: &Found, service: Service) -> Answer {
+    noted(state(database, found, service), database)
+}
+
+/// `answer`, and which of the platform's settings were not followed: what is wrong may come from that.
+pub fn noted(answer: Answer, database: &Database) -> Answer {
+    let parts = std::iter::once(answer.message.as_str()).chain(database.notes.iter().map(String::as_str));
+    let message = parts.collect::<Vec<_>>().join("; ");
+    Answer { message, ..answer }
+}
+
+fn state(database: &Database, found: &Found, service: Service) -> Answer {
     match service {
         Service::Absent => not_serving(database, found),
-        Service::Known | Service::Tried(Attempt::Accepted) => Answer::bound(ready(database)),
+        Service::Known | Service::Tried(Attempt::Accepted) => Answer::bound("PostgreSQL instance ready"),
         Service::Tried(Attempt::NotYet) => {
             Answer::binding("PostgreSQL has started and does not take connections yet").retry(Retry::Soon)
         }
@@ -53,9 +64,4 @@ fn not_serving(database: &Database, found: &Found) -> Answer {
     let answer = health::not_serving(found.pod.as_deref(), found.refusal.as_deref(), &database.settings);
     // Nothing tells when Kubernetes is allowed, or tries again, to start what it could not.
     if found.pod.is_none() { answer.retry(Retry::Soon) } else { answer }
-}
-
-fn ready(database: &Database) -> String {
-    let parts = std::iter::once("PostgreSQL instance ready").chain(database.notes.iter().map(String::as_str));
-    parts.collect::<Vec<_>>().join("; ")
 }

@@ -1,8 +1,9 @@
-//! The driver: dereference → validate → build → apply → probe → conclude, or [`server`]; [`ClaimLoop`] tells the claim.
+//! The driver: dereference → release → validate → build → apply → probe → conclude, or [`server`]; [`ClaimLoop`] tells
+//! the claim.
 
 use std::sync::Arc;
 
-use api_types::{ResourceClaim, metadata::LABEL_MANAGED_BY};
+use api_types::{ClaimPhase, ResourceClaim, metadata::LABEL_MANAGED_BY};
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
@@ -19,11 +20,12 @@ use crate::{
     Args, NAME,
     apply::{self, Applied, Outcome, Writer},
     build::build,
-    conclude::{Service, conclude, outputs},
+    conclude::{Service, conclude, noted, outputs},
     dereference::{self, Caches, Found, dereference},
     health,
     names::Names,
     probe::{Login, PostgresLogin, is_due},
+    release::{self, release_all},
     server::{self, FINALIZER, Limits, OnServer},
     settings::Defaults,
     validate::{Database, validate},
@@ -49,6 +51,9 @@ pub enum Error {
     /// What is there could not be read.
     #[error(transparent)]
     Dereference(#[from] dereference::Error),
+    /// What is to outlive the claim could not be released from it.
+    #[error(transparent)]
+    Release(#[from] release::Error),
     /// What is wanted could not be written.
     #[error(transparent)]
     Apply(#[from] apply::Error),
@@ -98,6 +103,39 @@ impl Provisioner {
         &self.leftovers
     }
 
+    /// Provides a database of its own, of which this was `found`.
+    async fn serve(&self, claim: Claim, object: &ResourceClaim, mut found: Found) -> Result<Pass, Error> {
+        let answer = match self.judge(claim, object, &mut found).await {
+            Ok(database) => self.provide(object, &database, &found).await?,
+            Err(answer) => Some(answer),
+        };
+        // What was handed out says that there is data, and where, should the class have been of the other kind.
+        let has_data = found.was_bound || found.secret.as_ref().is_some_and(server::is_of_server);
+        Ok(match answer {
+            Some(answer) if has_data => Pass::Answered(server::keeping(answer, object)),
+            Some(answer) => Pass::Answered(answer),
+            None => Pass::Waits(Retry::Soon),
+        })
+    }
+
+    /// Judges the claim, and does so again with what PostgreSQL says of itself if that matters.
+    async fn judge(
+        &self,
+        claim: Claim,
+        object: &ResourceClaim,
+        found: &mut Found,
+    ) -> Result<Database, Answer> {
+        let database = validate(claim.clone(), &object.spec, found, &self.defaults)?;
+        let serves = found.database.as_deref().is_some_and(health::serves);
+        match &database.credentials {
+            Some(credentials) if database.asks && serves => {
+                found.version = self.login.version(credentials).await;
+                validate(claim, &object.spec, found, &self.defaults)
+            }
+            _ => Ok(database),
+        }
+    }
+
     /// Builds and applies, and looks at what became of it. None if all has to be read again.
     async fn provide(
         &self,
@@ -108,7 +146,8 @@ impl Provisioner {
         Ok(match self.writer.apply(build(database, found), database, found).await? {
             Outcome::Applied(applied) => self.assess(object, database, found, &applied).await,
             Outcome::Refused(message) => {
-                Some(health::refused(&message, &database.settings).retry(Retry::Rarely))
+                let refused = health::refused(&message, &database.settings).retry(Retry::Rarely);
+                Some(noted(refused, database))
             }
             Outcome::Outdated => None,
         })
@@ -129,7 +168,10 @@ impl Provisioner {
             }
             true => Service::Known,
         };
-        Some(conclude(database, found, service).outputs(outputs))
+        let answer = conclude(database, found, service);
+        // From the first time that it is Bound: until then there is no data that somebody could miss.
+        let is_known = found.was_bound || answer.phase == ClaimPhase::Bound;
+        Some(if is_known { answer.outputs(outputs) } else { answer })
     }
 }
 
@@ -142,17 +184,31 @@ impl Provide for Provisioner {
     }
 
     async fn pass(&self, object: &ResourceClaim) -> Result<Pass, Error> {
-        if server::concerns(object) {
-            return Ok(self.on_server.pass(object).await?);
-        }
         let claim = Claim::try_from(object)?;
         let names = Names::of(&claim.namespace, &claim.name);
-        let found = dereference(&self.client, &self.caches, &names).await?;
-        let answer = match validate(claim, &object.spec, &found, &self.defaults) {
-            Ok(database) => self.provide(object, &database, &found).await?,
-            Err(answer) => Some(answer),
+        let is_on_server = server::concerns(object);
+        if is_on_server && !self.caches.hold(&names) {
+            return Ok(self.on_server.pass(object).await?);
+        }
+        let mut found = dereference(&self.client, &self.caches, object, &names).await?;
+        let released = release_all(&self.client, &self.caches, &claim, &mut found).await?;
+        if released == release::Outcome::Outdated {
+            return Ok(Pass::Waits(Retry::Soon));
+        }
+        let pass = if is_on_server {
+            self.on_server.pass(object).await?
+        } else {
+            self.serve(claim, object, found).await?
         };
-        Ok(answer.map_or(Pass::Waits(Retry::Soon), Pass::Answered))
+        Ok(if released == release::Outcome::Refused { again(pass) } else { pass })
+    }
+}
+
+/// The same, but looked at again: nothing tells when the API server allows what it has refused.
+fn again(pass: Pass) -> Pass {
+    match pass {
+        Pass::Answered(answer) if answer.retry == Retry::Never => Pass::Answered(answer.retry(Retry::Rarely)),
+        pass => pass,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api_types::ResourceClaim;
 use controller_kit::{Cache, CacheClosed};
 use futures::{TryFutureExt as _, try_join};
 use k8s_openapi::{
@@ -40,6 +41,14 @@ impl Caches {
         self.databases.ready().await?;
         self.pods.ready().await
     }
+
+    /// Whether there is any part of a database of its own under `names`, besides credentials.
+    pub(crate) fn hold(&self, names: &Names) -> bool {
+        let Names { namespace, base, volume, .. } = names;
+        self.volumes.get(namespace, volume).is_some()
+            || self.services.get(namespace, base).is_some()
+            || self.databases.get(namespace, base).is_some()
+    }
 }
 
 /// What is there under the names that a claim needs, whoever made it.
@@ -57,6 +66,10 @@ pub struct Found {
     pub pod: Option<Arc<Pod>>,
     /// Why Kubernetes was not allowed to start the pod, in the API server's words.
     pub refusal: Option<String>,
+    /// Whether the claim was Bound once with the volume that is there. No outputs are handed out before.
+    pub was_bound: bool,
+    /// The major version that PostgreSQL itself has told of, if it was asked.
+    pub version: Option<u32>,
 }
 
 /// Something could not be read.
@@ -67,11 +80,16 @@ pub struct Error {
     source: kube::Error,
 }
 
-/// Reads what is there under `names`.
+/// Reads what is there under `names` for the claim `object`.
 ///
 /// # Errors
 /// If the API server does not answer as it should.
-pub async fn dereference(client: &Client, caches: &Caches, names: &Names) -> Result<Found, Error> {
+pub async fn dereference(
+    client: &Client,
+    caches: &Caches,
+    object: &ResourceClaim,
+    names: &Names,
+) -> Result<Found, Error> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
     let (secret, volume, service, database) = try_join!(
         secrets.get_opt(&names.secret).map_err(failed("credentials")),
@@ -84,7 +102,9 @@ pub async fn dereference(client: &Client, caches: &Caches, names: &Names) -> Res
         Some(database) if pod.is_none() && !serves(database) => refusal(client, database).await?,
         _ => None,
     };
-    Ok(Found { secret, volume, service, database, pod, refusal })
+    let revision = object.status.as_ref().and_then(|status| status.outputs_revision.as_ref());
+    let was_bound = volume.is_some() && revision.is_some();
+    Ok(Found { secret, volume, service, database, pod, refusal, was_bound, version: None })
 }
 
 fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> Error {

@@ -8,7 +8,7 @@
 //!
 //! What lasts (the password, the data) is created once and never overwritten; everything else is applied again
 //! whenever it differs. All of it lives in the API server, so there is no finalizer: what goes with a claim is owned
-//! by it.
+//! by it, and what stays is [released](release) from it before anything is judged.
 
 mod apply;
 mod args;
@@ -22,11 +22,13 @@ mod health;
 mod names;
 mod possessions;
 mod probe;
+mod release;
 mod server;
 mod settings;
 #[cfg(test)]
 mod test_support;
 mod validate;
+mod version;
 
 use controller_kit::Definition;
 

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use api_types::{ClaimPhase, ResourceClaimStatus};
 use async_trait::async_trait;
 use tokio::net::{TcpStream, lookup_host};
-use tokio_postgres::{Config, NoTls, error::SqlState};
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage, error::SqlState};
 
 use crate::credentials::{Credentials, DATABASE, PORT, USERNAME};
 
@@ -27,6 +27,9 @@ pub enum Attempt {
 pub trait Login: Send + Sync + 'static {
     /// Logs in with `credentials` and asks one thing, in bounded time.
     async fn attempt(&self, credentials: &Credentials) -> Attempt;
+
+    /// The major version of the database that `credentials` open, if it tells that in bounded time.
+    async fn version(&self, credentials: &Credentials) -> Option<u32>;
 }
 
 /// Whether a login has to show that the claim is usable. One that was, with the same outputs, stays so for as long as
@@ -67,23 +70,37 @@ enum Failure {
 #[async_trait]
 impl Login for PostgresLogin {
     async fn attempt(&self, credentials: &Credentials) -> Attempt {
-        let host = &credentials.host;
-        match tokio::time::timeout(self.timeout, self.log_in(credentials)).await {
-            Ok(Ok(())) => Attempt::Accepted,
-            Ok(Err(failure)) => {
-                tracing::debug!(host, error = &failure as &dyn std::error::Error, "login failed");
-                failure.into()
-            }
-            Err(_) => {
-                tracing::debug!(host, "login took too long");
-                Attempt::NotYet
-            }
+        match self.told(credentials, "SELECT 1").await {
+            Ok(_) => Attempt::Accepted,
+            Err(attempt) => attempt,
         }
+    }
+
+    async fn version(&self, credentials: &Credentials) -> Option<u32> {
+        let number: u32 = self.told(credentials, "SHOW server_version_num").await.ok()??.parse().ok()?;
+        Some(number / 10_000)
     }
 }
 
 impl PostgresLogin {
-    async fn log_in(&self, credentials: &Credentials) -> Result<(), Failure> {
+    /// What the database answers to `query` in bounded time, or what became of the login.
+    async fn told(&self, credentials: &Credentials, query: &str) -> Result<Option<String>, Attempt> {
+        let host = &credentials.host;
+        match tokio::time::timeout(self.timeout, self.ask(credentials, query)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(failure)) => {
+                tracing::debug!(host, error = &failure as &dyn std::error::Error, "login failed");
+                Err(failure.into())
+            }
+            Err(_) => {
+                tracing::debug!(host, "login took too long");
+                Err(Attempt::NotYet)
+            }
+        }
+    }
+
+    /// Logs in, and gives the first value of the answer to `query`.
+    async fn ask(&self, credentials: &Credentials, query: &str) -> Result<Option<String>, Failure> {
         let addresses: Vec<_> =
             lookup_host((credentials.host.as_str(), self.port)).await.map_err(Failure::Unresolved)?.collect();
         let stream = TcpStream::connect(&*addresses).await.map_err(Failure::Unconnected)?;
@@ -94,11 +111,17 @@ impl PostgresLogin {
             .dbname(DATABASE)
             .application_name(crate::NAME);
         let (client, connection) = config.connect_raw(stream, NoTls).await?;
-        tokio::select! {
-            answer = client.simple_query("SELECT 1") => answer.map(drop)?,
-            end = connection => end?,
-        }
-        Ok(())
+        let messages = tokio::select! {
+            answer = client.simple_query(query) => answer?,
+            end = connection => {
+                end?;
+                Vec::new()
+            }
+        };
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
     }
 }
 

@@ -41,7 +41,7 @@ use provisioner_kit::{
 
 use self::{
     connect::{Server, Servers},
-    decide::Desired,
+    decide::{Desired, Obstacle},
     failure::Failure,
     names::Mark,
     provide::{Provided, Target},
@@ -50,7 +50,7 @@ use self::{
 };
 use crate::{NAME, names::Names};
 
-pub use self::{connect::Limits, record::is_of_server};
+pub use self::{connect::Limits, origin::keeping, record::is_of_server};
 
 /// Stands on a claim whose database on a server is to be dropped with it.
 pub const FINALIZER: Finalizer = Finalizer { name: "score.dev/postgres", manager: NAME };
@@ -108,7 +108,8 @@ impl OnServer {
     pub async fn pass(&self, object: &ResourceClaim) -> Result<Pass, PassError> {
         Pass::ended(match object.metadata.deletion_timestamp {
             Some(_) => self.leave(object).await,
-            None => self.provide(object).await,
+            // Once the credentials are lost too, nothing else tells where the database is.
+            None => self.provide(object).await.map_err(|stop| stop.map(|answer| keeping(answer, object))),
         })
     }
 
@@ -147,7 +148,9 @@ impl OnServer {
         let outputs = record.provisioned.then(|| record.outputs(&case.settings, &secret));
         let failed = |failure| conclude::failed(&failure, &case.settings, outputs.clone());
         let retired = match provide::provide(&case.server, &target).await.map_err(failed)? {
-            Provided::Complete(retired) => retired,
+            Provided::Complete(logins) => logins.retired,
+            // What was handed out leads to nothing any more.
+            Provided::Hindered(gone @ Obstacle::Gone(_)) => return Ok(conclude::hindered(&gone, case)),
             Provided::Hindered(obstacle) => return Err(conclude::hindered(&obstacle, case).into()),
         };
         match provide::furnish(&case.server, &target).await {

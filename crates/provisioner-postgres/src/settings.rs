@@ -64,7 +64,7 @@ pub fn settings(
         image(fields.text("image", &mut errors), fields.text("version", &mut errors), defaults, &mut errors);
     let storage = fields.quantity("storage", &mut errors).unwrap_or_else(|| defaults.storage.clone());
     if storage.is_zero() {
-        errors.push("parameters.storage: a database needs more than nothing".to_owned());
+        errors.push("parameters.storage: must be greater than zero".to_owned());
     }
     let storage_class =
         fields.text("storageClassName", &mut errors).or_else(|| defaults.storage_class.clone());
@@ -218,10 +218,7 @@ mod tests {
                 "parameters.size: there is no such parameter, only image, version, storage, storageClassName, resources and serviceAccountName",
             ]
         );
-        assert_eq!(
-            of("{storage: 0}").unwrap_err(),
-            ["parameters.storage: a database needs more than nothing"]
-        );
+        assert_eq!(of("{storage: 0}").unwrap_err(), ["parameters.storage: must be greater than zero"]);
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! Step 2: judges the claim and what was found. What passes can be built without further questions.
 
-use k8s_openapi::{
-    api::{apps::v1::StatefulSet, core::v1::PersistentVolumeClaim},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::{api::core::v1::PersistentVolumeClaim, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use provisioner_kit::{Answer, Claim, Marks, Retry, Standing, standing};
 use quantity::Quantity;
 use serde_json::{Map, Value};
@@ -16,7 +13,8 @@ use crate::{
     dereference::Found,
     names::Names,
     server::is_of_server,
-    settings::{Defaults, Settings, major_version, settings},
+    settings::{Defaults, Settings, settings},
+    version::{self, Verdict},
 };
 
 /// The resource type that this provisioner serves.
@@ -41,6 +39,10 @@ pub struct Database {
     pub host: String,
     /// The credentials that exist; none if they are to be made.
     pub credentials: Option<Credentials>,
+    /// The version of its data, where that has to be written down.
+    pub version: Option<u32>,
+    /// Whether PostgreSQL has to be asked for its version before the image of the settings can be judged.
+    pub asks: bool,
     /// Changes of the settings that were not made, and why.
     pub notes: Vec<String>,
 }
@@ -66,7 +68,9 @@ pub fn validate(
     }
     let host = host(&names, defaults);
     let credentials = credentials(&names, found, &host)?;
-    let notes = kept_settings(found, &mut settings);
+    let storage = found.volume.as_ref().and_then(|volume| kept_storage(volume, &mut settings));
+    let Verdict { kept, version, asks, note } = version::judge(&claim, found, &settings.image);
+    settings.image = kept.unwrap_or(settings.image);
     let marks = Marks::of(&claim, NAME);
     Ok(Database {
         claim,
@@ -76,7 +80,9 @@ pub fn validate(
         run_as_user: defaults.run_as_user,
         host,
         credentials,
-        notes,
+        version,
+        asks,
+        notes: storage.into_iter().chain(note).collect(),
     })
 }
 
@@ -174,8 +180,8 @@ pub fn judge(claim: &Claim, standings: &[(&String, Standing)]) -> Result<(), Ans
 
 fn other_kind(claim: &Claim) -> Answer {
     Answer::failed(format!(
-        "this database is on a shared server, and the platform's class now says one of its own: its data would be left \
-         behind; ask your platform team to take that back, or rename resources.{} to start empty",
+        "this database is on a shared server, and the platform's class now asks for a server of its own: its data \
+         would be left behind; ask your platform team to undo that change, or rename resources.{} to start empty",
         claim.key
     ))
     .retry(Retry::Rarely)
@@ -191,14 +197,16 @@ fn taken(claim: &Claim, name: &str, owner: &str) -> Answer {
 fn orphaned(claim: &Claim, name: &str) -> Answer {
     let key = &claim.key;
     let message = format!(
-        "`{name}` of an earlier database was left behind on purpose (policy Orphan) and is not taken up again by \
-         itself: rename resources.{key}, or ask your platform team to remove what was left or to release it for reuse"
+        "`{name}` of an earlier database was left behind on purpose (policy Orphan) and is not taken up again \
+         automatically: rename resources.{key}, or ask your platform team to remove what was left or to release it for \
+         reuse"
     );
     Answer::failed(message).retry(Retry::Rarely)
 }
 
 fn leaving(name: &str) -> Answer {
-    let message = format!("an earlier database is being removed (`{name}`); the new one follows by itself");
+    let message =
+        format!("an earlier database is being removed (`{name}`); the new one follows automatically");
     Answer::binding(message).retry(Retry::Soon)
 }
 
@@ -224,13 +232,7 @@ fn lost(names: &Names, what: &str) -> Answer {
     ))
 }
 
-/// Takes back what would lose data or cannot be changed, and says so.
-fn kept_settings(found: &Found, settings: &mut Settings) -> Vec<String> {
-    let storage = found.volume.as_ref().and_then(|volume| kept_storage(volume, settings));
-    let version = found.database.as_ref().and_then(|database| kept_version(database, settings));
-    storage.into_iter().chain(version).collect()
-}
-
+/// Takes back what cannot be changed, and says so.
 fn kept_storage(volume: &PersistentVolumeClaim, settings: &mut Settings) -> Option<String> {
     let spec = volume.spec.as_ref()?;
     let storage: Quantity = spec.resources.as_ref()?.requests.as_ref()?.get("storage")?.0.parse().ok()?;
@@ -243,16 +245,6 @@ fn kept_storage(volume: &PersistentVolumeClaim, settings: &mut Settings) -> Opti
     settings.storage = storage;
     settings.storage_class = class;
     note
-}
-
-fn kept_version(database: &StatefulSet, settings: &mut Settings) -> Option<String> {
-    let container = database.spec.as_ref()?.template.spec.as_ref()?.containers.first()?;
-    let image = container.image.clone()?;
-    let (from, to) = (major_version(&image)?, major_version(&settings.image)?);
-    (from != to).then(|| {
-        settings.image = image;
-        format!("it stays on PostgreSQL {from}: version {to} cannot read its data without a dump and restore")
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 use api_types::{ClaimPhase, ResourceClaim};
-use k8s_openapi::{NamespaceResourceScope, api::core::v1::Secret};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{apps::v1::StatefulSet, core::v1::Secret},
+};
 use kube::Resource;
 use serde::de::DeserializeOwned;
 
@@ -238,6 +241,7 @@ fn another_major_version_is_not_put_on_old_data() {
     let found = Found {
         secret: secret("claim-uid", "Delete"),
         database: database("claim-uid", "Delete", "registry/postgres:14.9"),
+        was_bound: true,
         ..Found::default()
     };
     let kept = judge(&found).unwrap();

@@ -23,6 +23,7 @@ use crate::{
     credentials::{DATABASE, KEY_PASSWORD, PORT, USERNAME},
     settings::{Compute, Settings},
     validate::Database,
+    version::ANNOTATION_VERSION,
 };
 
 /// Where the volume is mounted. It is no path of any image's own, so that no image takes it for an older layout.
@@ -38,8 +39,13 @@ const STARTUP_SECONDS: i32 = 3600;
 
 pub(super) fn build(database: &Database) -> StatefulSet {
     let names = &database.names;
+    let mut metadata = database.marks.metadata(&names.namespace, &names.base);
+    if let Some(version) = database.version {
+        let annotations = metadata.annotations.get_or_insert_default();
+        annotations.insert(ANNOTATION_VERSION.to_owned(), version.to_string());
+    }
     StatefulSet {
-        metadata: database.marks.metadata(&names.namespace, &names.base),
+        metadata,
         spec: Some(StatefulSetSpec {
             replicas: Some(1),
             service_name: Some(names.base.clone()),

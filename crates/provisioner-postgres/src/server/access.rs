@@ -44,10 +44,10 @@ pub struct Authorities {
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// There is no certificate.
-    #[error("there is no certificate of an authority in it that can be used")]
+    #[error("the CA bundle holds no usable certificate")]
     Authority,
     /// The pool does not come about.
-    #[error("there can be no connections to it")]
+    #[error("no connection pool could be set up")]
     Pool(#[from] BuildError),
 }
 

@@ -24,7 +24,7 @@ pub fn words(failure: &Failure, settings: &ServerSettings) -> Answer {
     let server = server(settings);
     match failure {
         Failure::Untrusted(reason) => Answer::failed(format!(
-            "{server} cannot be trusted ({reason}): ask your platform team to check its certificate and the authority \
+            "{server} cannot be trusted ({reason}): ask your platform team to check its certificate and the CA bundle \
              that is given for it"
         ))
         .retry(Retry::Rarely),
@@ -35,7 +35,7 @@ pub fn words(failure: &Failure, settings: &ServerSettings) -> Answer {
         .retry(Retry::Rarely),
         Failure::Depended(what) => Answer::failed(format!(
             "{server} keeps a role of this database, since other things depend on it ({what}): ask your platform team to \
-             hand them over to another role, upon which this goes on by itself"
+             hand them over to another role; this then goes on automatically"
         ))
         .retry(Retry::Rarely),
         Failure::Refused => Answer::binding(format!(
@@ -44,7 +44,8 @@ pub fn words(failure: &Failure, settings: &ServerSettings) -> Answer {
         ))
         .retry(Retry::Soon),
         failure => Answer::binding(format!(
-            "{server} cannot be used now: {failure}; this is tried again by itself, ask your platform team if it lasts"
+            "{server} cannot be used now: {failure}; this is tried again automatically, ask your platform team if it \
+             lasts"
         ))
         .retry(Retry::Soon),
     }
@@ -98,7 +99,7 @@ pub fn shut_out(case: &Case<'_>) -> Answer {
 /// The answer if the server cannot even be tried.
 pub fn unusable(settings: &ServerSettings, error: &Unusable) -> Answer {
     Answer::failed(format!(
-        "the platform's access to {} is not set up, ask your platform team to correct its authority: {error}",
+        "the platform's access to {} is not set up, ask your platform team to correct it: {error}",
         server(settings)
     ))
     .retry(Retry::Rarely)

@@ -5,6 +5,8 @@ use std::error::Error as _;
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
+use super::decide::Step;
+
 /// Why something on a server did not come about. The words are for users, and the same for as long as the cause is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -40,6 +42,9 @@ pub enum Failure {
 /// How many of the things that depend on a role are shown.
 const SHOWN: usize = 5;
 const IN_TIME: &str = "it does not answer in time";
+/// A new database is a copy of another one, in which nobody may be at that moment.
+const TEMPLATE_IN_USE: &str = "somebody is logged in to its database `template1`, of which every new database is a \
+                               copy; end the sessions there, and run REVOKE CONNECT ON DATABASE template1 FROM PUBLIC";
 
 impl Failure {
     /// Whether it says something of the server as a whole, so that nobody else need try for a while.
@@ -51,6 +56,32 @@ impl Failure {
     pub const SLOW: Self = Self::Unavailable(IN_TIME);
     /// What was done for one claim was not done in time. Whether that is the server's fault, the next connection tells.
     pub const LATE: Self = Self::Delayed(IN_TIME);
+
+    /// Why `step` was not done.
+    pub fn of_step(step: &Step, error: tokio_postgres::Error) -> Self {
+        if *step == Step::CreateDatabase && error.code() == Some(&SqlState::OBJECT_IN_USE) {
+            return Self::Delayed(TEMPLATE_IN_USE);
+        }
+        error.into()
+    }
+
+    /// Why the extension `name` was not added to a database. What has a name there that it needs stays until somebody
+    /// removes it, and is no sign that others are at work.
+    pub fn of_extension(name: &str, error: tokio_postgres::Error) -> Self {
+        let lasting = [SqlState::DUPLICATE_OBJECT, SqlState::INTERNAL_ERROR];
+        let answer = error.as_db_error().filter(|answer| lasting.contains(answer.code()));
+        let denied = answer.map(|answer| {
+            format!(
+                "the extension `{name}` cannot be added to the database ({}): rename or remove what is in its way",
+                line(answer.message())
+            )
+        });
+        denied.map_or_else(|| error.into(), Self::Denied)
+    }
+}
+
+fn line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
 }
 
 impl From<PoolError> for Failure {
@@ -104,7 +135,7 @@ fn of_answer(code: &SqlState, message: &str, detail: Option<&str>) -> Failure {
         "2BP01" => {
             Failure::Depended(detail.unwrap_or(message).lines().take(SHOWN).collect::<Vec<_>>().join(", "))
         }
-        _ => Failure::Denied(message.lines().next().unwrap_or_default().to_owned()),
+        _ => Failure::Denied(line(message).to_owned()),
     }
 }
 

@@ -52,7 +52,9 @@ pub fn access(
 fn present<'a>(given: &'a Given, name: &str, namespace: &str) -> Result<&'a Secret, Answer> {
     match given {
         Given::Secret(secret) => Ok(secret),
-        Given::Missing => Err(platform(&format!("there is no `{name}` in the namespace `{namespace}`"))),
+        Given::Missing => Err(platform(&format!(
+            "`{name}`, which the class names, does not exist in the namespace `{namespace}`"
+        ))),
         Given::Forbidden => Err(platform(&format!(
             "the provisioner may not read `{name}`: it has to be named in the provisioner's chart value \
              `servers.secrets`"
@@ -87,8 +89,8 @@ pub fn free(claim: &Claim, names: &Names, secret: Option<&Secret>) -> Result<(),
 
 fn other_kind(claim: &Claim) -> Answer {
     Answer::failed(format!(
-        "this database has a server of its own, and the platform's class now says one on a shared server: its data would \
-         be left behind; ask your platform team to take that back, or rename resources.{} to start empty",
+        "this database has a server of its own, and the platform's class now asks for one on a shared server: its data \
+         would be left behind; ask your platform team to undo that change, or rename resources.{} to start empty",
         claim.key
     ))
     .retry(Retry::Rarely)
@@ -98,7 +100,7 @@ fn other_kind(claim: &Claim) -> Answer {
 pub fn damaged(names: &Names) -> Answer {
     Answer::failed(format!(
         "the credentials of this database (`{}`) were changed so that they cannot be read: ask your platform team to \
-         restore them, or to delete them, upon which they are made anew",
+         restore them, or to delete them so that new ones are made",
         names.secret
     ))
     .retry(Retry::Rarely)

@@ -5,9 +5,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use provisioner_kit::{Marks, Retry, Written};
+use serde_json::{Map, Value};
 
 use super::{
-    Case, FINALIZER, OnServer, Stop, conclude, deprovision, judge,
+    Case, FINALIZER, OnServer, Stop, conclude,
+    decide::Obstacle,
+    deprovision, judge,
     names::{Base, Mark},
     provide::{self, Provided},
     record::Record,
@@ -85,15 +88,17 @@ impl OnServer {
         };
         let target = target(case, &next);
         let outputs = || Some(record.outputs(&case.settings, secret));
-        match provide::prepare_login(&case.server, &target, next.login).await {
-            Ok(Provided::Complete(_)) => {}
+        let logins = match provide::prepare_login(&case.server, &target, next.login).await {
+            Ok(Provided::Complete(logins)) => logins,
+            // What this pass does with the login of before comes to the same, and is the answer.
+            Ok(Provided::Hindered(Obstacle::Gone(_))) => return Ok((secret.clone(), record.clone())),
             Ok(Provided::Hindered(obstacle)) => return Err(conclude::hindered(&obstacle, case).into()),
             Err(failure) => return Err(conclude::failed(&failure, &case.settings, outputs())),
-        }
+        };
         tracing::info!(login = next.username(), "handing out a new login");
         let marks = Marks::of(&case.claim, NAME);
-        let secret = self.write(secret.clone(), &marks, &next, &case.settings).await?;
-        Ok((secret, next))
+        let patch = secrets::replacing(secret, &marks, &next, &case.settings, &logins.present);
+        Ok((self.patch(secret.clone(), patch, &case.settings).await?, next))
     }
 
     pub(super) async fn write(
@@ -103,7 +108,17 @@ impl OnServer {
         record: &Record,
         settings: &ServerSettings,
     ) -> Result<Secret, Stop> {
-        match secrets::missing(&live, marks, record, settings) {
+        let patch = secrets::missing(&live, marks, record, settings);
+        self.patch(live, patch, settings).await
+    }
+
+    async fn patch(
+        &self,
+        live: Secret,
+        patch: Option<Map<String, Value>>,
+        settings: &ServerSettings,
+    ) -> Result<Secret, Stop> {
+        match patch {
             None => Ok(live),
             Some(patch) => settled(self.secrets.patch(&live, patch).await?, settings),
         }

@@ -50,16 +50,19 @@ pub async fn locate(
 /// Whether the database of `case` can be on the server of its class.
 ///
 /// # Errors
-/// The answer if not, or if that cannot be found out now. What was handed out is not taken back: it is in use.
+/// The answer if not, or if that cannot be found out now.
 pub(super) async fn check(case: &Case<'_>, secret: Option<&Secret>) -> Result<(), Stop> {
     let Case { object, claim, settings, server, .. } = case;
     match locate(object, secret, &Mark::of(claim), settings, server).await {
         Ok(Whereabouts::Known | Whereabouts::Moved) => Ok(()),
-        Ok(Whereabouts::Elsewhere(origin)) => {
-            Err(Answer { outputs: handed_out(object), ..conclude::elsewhere(&origin, settings) }.into())
-        }
-        Err(failure) => Err(conclude::failed(&failure, settings, handed_out(object))),
+        Ok(Whereabouts::Elsewhere(origin)) => Err(conclude::elsewhere(&origin, settings).into()),
+        Err(failure) => Err(conclude::failed(&failure, settings, None)),
     }
+}
+
+/// `answer` with what `object` was told last, unless it says something else. It is in use, and leads to the database.
+pub fn keeping(answer: Answer, object: &ResourceClaim) -> Answer {
+    Answer { outputs: answer.outputs.or_else(|| handed_out(object)), ..answer }
 }
 
 /// What the claim was told last.

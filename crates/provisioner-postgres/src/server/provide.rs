@@ -26,10 +26,19 @@ pub struct Target {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provided {
-    /// Everything is there. These logins were replaced and may go.
-    Complete(Vec<u32>),
+    /// Everything is there.
+    Complete(Logins),
     /// A person has to decide.
     Hindered(Obstacle),
+}
+
+/// Logins by their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// Those that were there before.
+    pub present: Vec<u32>,
+    /// Those of them that were replaced and may go.
+    pub retired: Vec<u32>,
 }
 
 /// Makes what is missing of `target`.
@@ -47,17 +56,18 @@ async fn run(client: &Client, target: &Target) -> Result<Provided, Failure> {
         Ok(steps) => steps,
         Err(obstacle) => return Ok(Provided::Hindered(obstacle)),
     };
-    let mut retired = Vec::new();
+    let present = observed.logins.iter().map(|(number, _)| *number).collect();
+    let mut logins = Logins { present, ..Logins::default() };
     for step in steps {
         if let Step::DropLogin(number) = step {
-            retired.push(number);
+            logins.retired.push(number);
             continue;
         }
         tracing::info!(database = desired.base.as_str(), ?step, "changing the server");
         let sql = statements::statement(&step, desired, &target.password, observed.dialect);
-        client.batch_execute(&sql).await?;
+        client.batch_execute(&sql).await.map_err(|error| Failure::of_step(&step, error))?;
     }
-    Ok(Provided::Complete(retired))
+    Ok(Provided::Complete(logins))
 }
 
 /// Makes the login `number` with `password`, or gives it that password.
@@ -98,12 +108,22 @@ pub async fn furnish(server: &Server, target: &Target) -> Result<(), Failure> {
 }
 
 async fn extensions(client: &Client, wanted: &[String]) -> Result<(), Failure> {
-    let rows = client.query("SELECT extname::text FROM pg_extension", &[]).await?;
-    let present: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let present = installed(client).await?;
     for name in wanted.iter().filter(|name| !present.contains(name)) {
-        client.batch_execute(&statements::create_extension(name)).await?;
+        let Err(error) = client.batch_execute(&statements::create_extension(name)).await else { continue };
+        let failure = Failure::of_extension(name, error);
+        // Somebody else may have added it at the same time.
+        if !matches!(failure, Failure::Denied(_)) || !installed(client).await?.contains(name) {
+            return Err(failure);
+        }
     }
     Ok(())
+}
+
+async fn installed(client: &Client) -> Result<Vec<String>, Failure> {
+    let rows = client.query("SELECT extname::text FROM pg_extension", &[]).await?;
+    let names: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    Ok(names)
 }
 
 async fn is_granted(client: &Client, role: &str, privileges: &[&str]) -> Result<bool, Failure> {

@@ -21,6 +21,12 @@ pub const ANNOTATION_ROTATED_AT: &str = "score.dev/rotated-at";
 /// The value of the claim's `score.dev/rotate` that the password was made for.
 pub const ANNOTATION_ROTATED_FOR: &str = "score.dev/rotated-for";
 
+/// The key under which a Secret holds `key` of one login for as long as there is that login. It is what the outputs
+/// name: a client that is started again before it is given the next username gets the password that belongs to its own.
+fn of_login(key: &str, login: u32) -> String {
+    format!("{key}-{login}")
+}
+
 /// What a claim's Secret says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -102,8 +108,11 @@ impl Record {
     /// Everything that the Secret holds.
     pub fn data(&self, settings: &ServerSettings) -> BTreeMap<String, ByteString> {
         let mut data = BTreeMap::from(self.public(settings).map(|(key, value)| (key.to_owned(), value)));
-        data.insert(KEY_PASSWORD.to_owned(), self.password.expose().to_owned());
-        data.insert(KEY_URI.to_owned(), self.uri(settings));
+        for (key, value) in [(KEY_PASSWORD, self.password.expose().to_owned()), (KEY_URI, self.uri(settings))]
+        {
+            data.insert(of_login(key, self.login), value.clone());
+            data.insert(key.to_owned(), value);
+        }
         data.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect()
     }
 
@@ -122,9 +131,20 @@ impl Record {
         let mut values = BTreeMap::from(public);
         values.insert("port".to_owned(), Output::value(settings.server.port));
         for key in [KEY_PASSWORD, KEY_URI] {
-            values.insert(key.to_owned(), Output::secret(name, key));
+            values.insert(key.to_owned(), Output::secret(name, of_login(key, self.login)));
         }
         Outputs { values, revision: credentials::revision(&self.data(settings), uid) }
+    }
+
+    /// The keys of `secret` that are of logins which are neither this one nor among those that are `present`.
+    pub fn stale_keys(&self, secret: &Secret, present: &[u32]) -> Vec<String> {
+        let login_of = |key: &str| -> Option<u32> {
+            let mut keys = [KEY_PASSWORD, KEY_URI].into_iter();
+            keys.find_map(|of| key.strip_prefix(of)?.strip_prefix('-')?.parse().ok())
+        };
+        let is_gone = |login: u32| login != self.login && !present.contains(&login);
+        let is_stale = |key: &&String| login_of(key).is_some_and(is_gone);
+        secret.data.iter().flat_map(BTreeMap::keys).filter(is_stale).cloned().collect()
     }
 }
 
@@ -199,12 +219,24 @@ mod tests {
         let outputs = record.outputs(&server(), &secret(&record));
         assert!(!serde_json::to_string(&outputs.values).unwrap().contains(record.password.expose()));
         assert_eq!(outputs.values["port"], Output::value(6432));
-        assert_eq!(outputs.values["uri"], Output::secret("s", "uri"));
+        assert_eq!(outputs.values["uri"], Output::secret("s", "uri-2"));
+        assert_eq!(record.data(&server())["uri-2"], record.data(&server())["uri"]);
         let data = record.data(&server());
         let uri = String::from_utf8(data["uri"].0.clone()).unwrap();
         let base = record.base.as_str();
         let (user, password) = (record.username(), record.password.expose());
         assert_eq!(uri, format!("postgresql://{user}:{password}@db.example.com:6432/{base}?sslmode=require"));
+    }
+
+    #[test]
+    fn what_the_secret_holds_of_a_login_goes_once_that_is_gone() {
+        let mut secret = secret(&record());
+        let data = secret.data.get_or_insert_default();
+        for key in ["password-1", "uri-1", "password-3", "password-", "uri-x", "password_1"] {
+            data.insert(key.to_owned(), ByteString(b"theirs".to_vec()));
+        }
+        assert_eq!(record().stale_keys(&secret, &[2, 3]), ["password-1", "uri-1"]);
+        assert_eq!(record().stale_keys(&secret, &[1, 2, 3]), [""; 0]);
     }
 
     #[test]

@@ -209,8 +209,7 @@ fn grants(list: Vec<Fields>, errors: &mut Vec<String>) -> Vec<SchemaGrant> {
             match ["USAGE", "CREATE"].into_iter().find(|known| *known == privilege) {
                 Some(known) => privileges.push(known),
                 None => {
-                    let _: Option<()> =
-                        fields.wrong("privileges", "must be USAGE and CREATE at most", errors);
+                    let _: Option<()> = fields.wrong("privileges", "may hold only USAGE and CREATE", errors);
                 }
             }
         }

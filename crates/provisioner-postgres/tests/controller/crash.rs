@@ -9,7 +9,7 @@ use k8s_openapi::api::{
 };
 
 /// More than a pass ever makes, so that the last rounds are undisturbed.
-const WRITES: usize = 7;
+const WRITES: usize = 8;
 
 /// Exactly one of everything, all of one claim.
 fn assert_complete(world: &World, uid: &str, owned: usize) {

@@ -1,12 +1,19 @@
 //! What looks like a claim's and is somebody else's.
 
+use std::fmt::Debug;
+
 use crate::estate::{Estate, NAMESPACE, class, server};
+use crate::world::{DATABASE, World};
 use api_types::{
     ClaimPhase,
     DeprovisionPolicy::{Delete, Retain},
     ResourceClaim,
 };
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Service};
+use kube::Resource;
 use provisioner_postgres::Retry;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 #[tokio::test]
 async fn what_was_retained_is_given_to_no_other_resource_of_the_same_name_and_not_deleted_by_it() {
@@ -69,4 +76,27 @@ async fn a_copy_of_a_database_is_not_dropped_with_it_whoever_owns_it() {
     let roles = format!("SELECT rolname FROM pg_roles WHERE rolname LIKE '{base}%'");
     assert_eq!(server.ask("postgres", &roles).await, [""; 0]);
     assert_eq!(server.ask("restored", "SELECT x FROM precious").await, ["42"]);
+}
+
+/// Somebody makes a `resource` of the name that the claim needs, after the provisioner has found that there is none.
+async fn is_left_to_who_was_faster<K>(resource: &'static str)
+where
+    K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let world = World::new(Delete);
+    let labels = json!({"app.kubernetes.io/managed-by": "Helm"});
+    let theirs = json!({"metadata": {"namespace": NAMESPACE, "name": DATABASE, "labels": labels}});
+    let theirs: K = world.server.insert(serde_json::from_value(theirs).unwrap());
+    world.server.fail_next(move |request| request.method == "GET" && request.is_about(resource), 404);
+    assert_eq!(world.pass().await.unwrap(), Retry::Soon);
+    assert_eq!(world.claim().status, None, "there is nothing to say yet");
+    assert_eq!(world.pass().await.unwrap(), Retry::Rarely);
+    assert!(world.message().contains("something that `Helm` manages"), "{}", world.message());
+    assert_eq!(world.server.get::<K>(NAMESPACE, DATABASE), Some(theirs));
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_takes_at_the_last_moment_is_left_to_them() {
+    is_left_to_who_was_faster::<Service>("services").await;
+    is_left_to_who_was_faster::<StatefulSet>("statefulsets.apps").await;
 }

@@ -31,6 +31,17 @@ async fn the_right_password_is_accepted_and_a_wrong_one_refused() {
 }
 
 #[tokio::test]
+async fn a_database_says_of_which_version_it_is_to_whoever_comes_in() {
+    let server = Postgres::start("pa55");
+    server.create_database("app").await;
+    let number = server.ask("app", "SHOW server_version_num").await.concat();
+    let major: Option<u32> = number[..number.len() - 4].parse().ok();
+    let login = PostgresLogin { timeout: TIMEOUT, port: server.port };
+    assert_eq!(login.version(&credentials("127.0.0.1", "pa55")).await, major);
+    assert_eq!(login.version(&credentials("127.0.0.1", "wrong")).await, None);
+}
+
+#[tokio::test]
 async fn a_server_without_the_database_refuses() {
     let server = Postgres::start("pa55");
     server.ready().await;

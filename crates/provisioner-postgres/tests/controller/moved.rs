@@ -5,7 +5,7 @@ use crate::postgres::Postgres;
 use api_types::{ClaimPhase, DeprovisionPolicy::Delete, ResourceClaim};
 use kube::ResourceExt as _;
 use provisioner_postgres::Retry;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CLAIM: &str = "shop-db";
 
@@ -70,6 +70,40 @@ async fn nobody_is_sent_to_another_server_and_no_second_database_is_made_there()
     let again = estate.bind(CLAIM).await;
     assert_eq!(again.outputs["database"], bound.outputs["database"]);
     assert_eq!(databases(&old).await, 1);
+}
+
+#[tokio::test]
+async fn where_a_database_is_stays_known_whatever_the_claim_is_answered_in_the_meantime() {
+    let (old, new) = (server().await, server().await);
+    let estate = bound_on(&old).await;
+    let bound = estate.status(CLAIM);
+    let answered = async || {
+        estate.pass(CLAIM).await;
+        let status = estate.status(CLAIM);
+        assert_eq!((status.phase, status.outputs_available), (ClaimPhase::Failed, false), "{status:?}");
+        assert_eq!((&status.outputs, &status.outputs_revision), (&bound.outputs, &bound.outputs_revision));
+    };
+    let (mut wrong, mut closed) = (class(&old), class(&old));
+    wrong["storage"] = "1Gi".into();
+    closed["server"]["adminSecretRef"]["name"] = "none".into();
+    // The last is of the other kind.
+    for parameters in [wrong, closed, json!({})] {
+        point(&estate, &parameters);
+        answered().await;
+    }
+    point(&estate, &class(&old));
+    estate.modify_secret(CLAIM, |secret| {
+        secret.data.get_or_insert_default().remove("password");
+    });
+    answered().await;
+
+    estate.remove_secret(CLAIM);
+    point(&estate, &class(&new));
+    answered().await;
+    assert!(estate.message(CLAIM).contains("made on the server"), "{}", estate.message(CLAIM));
+    assert_eq!(databases(&new).await, 0);
+    point(&estate, &class(&old));
+    assert_eq!(estate.bind(CLAIM).await.outputs["database"], bound.outputs["database"]);
 }
 
 #[tokio::test]

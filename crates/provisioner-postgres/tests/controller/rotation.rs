@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::estate::{Estate, class, log_in, server};
 use crate::postgres::Postgres;
-use api_types::DeprovisionPolicy::Delete;
+use api_types::{DeprovisionPolicy::Delete, ResourceClaimStatus};
 use kube::ResourceExt as _;
 use tokio::task::JoinSet;
 
@@ -141,4 +141,44 @@ async fn rotations_that_follow_each_other_leave_every_login_that_was_handed_out_
         }
     }
     assert_eq!(logins(&server).await, 5);
+}
+
+/// The URI that a client puts together which was given the outputs of `status` and is started again: what is plain stands
+/// in its description, and what is secret is read at that moment.
+fn of_started_again(estate: &Estate, status: &ResourceClaimStatus) -> String {
+    let given = |name: &str| match &status.outputs[name].secret_key_ref {
+        Some(reference) => estate.credential(CLAIM, &reference.key),
+        None => status.outputs[name].value.as_ref().unwrap().to_string().replace('"', ""),
+    };
+    let [username, password, host, port, name] = ["username", "password", "host", "port", "name"].map(given);
+    format!("postgresql://{username}:{password}@{host}:{port}/{name}")
+}
+
+#[tokio::test]
+async fn a_client_that_is_started_again_during_a_rotation_comes_in_with_what_it_was_given() {
+    let (server, estate) = (server().await, Arc::new(Estate::new()));
+    estate.set_claim(CLAIM, "u1", Delete, &class(&server));
+    bind(&estate).await;
+    let mut given = vec![estate.status(CLAIM)];
+    for rotation in 0..2 {
+        estate.annotate(CLAIM, "score.dev/rotate", &rotation.to_string());
+        bind(&estate).await;
+        given.push(estate.status(CLAIM));
+        for status in &given {
+            log_in(&of_started_again(&estate, status)).await.unwrap();
+        }
+    }
+    estate.modify_secret(CLAIM, |secret| {
+        let long_ago = "2026-01-01T00:00:00Z".to_owned();
+        secret.annotations_mut().insert("score.dev/rotated-at".to_owned(), long_ago);
+    });
+    while logins(&server).await > 1 {
+        bind(&estate).await;
+    }
+    // What is left of the logins that are gone goes with the next one.
+    estate.annotate(CLAIM, "score.dev/rotate", "again");
+    bind(&estate).await;
+    let keys = estate.secret(CLAIM).unwrap().data.unwrap().into_keys();
+    let passwords: Vec<_> = keys.filter(|key| key.starts_with("password")).collect();
+    assert_eq!(passwords, ["password", "password-3", "password-4"]);
 }

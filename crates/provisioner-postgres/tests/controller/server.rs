@@ -185,6 +185,7 @@ async fn a_database_that_vanished_is_not_replaced_by_an_empty_one() {
     estate.pass("shop-db").await;
     assert_eq!(estate.status("shop-db").phase, ClaimPhase::Failed);
     assert!(estate.message("shop-db").contains("is no longer on the server"));
+    assert!(estate.status("shop-db").outputs.is_empty(), "what was handed out leads to nothing any more");
     assert_eq!(counts(&server).await.0, 0);
     // Released, as the page says.
     estate.modify_secret("shop-db", |secret| {
@@ -250,7 +251,10 @@ async fn what_the_platform_did_not_set_up_is_said() {
         estate.message("shop-db")
     };
     let missing = said(&|p| p["server"]["adminSecretRef"]["name"] = "none".into()).await;
-    assert!(missing.contains("there is no `none` in the namespace `score-system`"), "{missing}");
+    assert!(
+        missing.contains("`none`, which the class names, does not exist in the namespace `score-system`"),
+        "{missing}"
+    );
     let authority = said(&|p| p["server"]["tls"] = json!({"mode": "verify-full"})).await;
     assert!(authority.contains("`pg-admin` in the namespace `score-system` has no `ca.crt`"), "{authority}");
     let unknown = said(&|p| p["storage"] = "1Gi".into()).await;

@@ -48,7 +48,7 @@ async fn only_the_server_that_the_authority_vouches_for_is_given_a_password() {
     for (host, authority, words) in [
         ("localhost", "wrong", "cannot be trusted (invalid peer certificate"),
         ("127.0.0.1", "right", "cannot be trusted (invalid peer certificate"),
-        ("localhost", "broken", "there is no certificate of an authority"),
+        ("localhost", "broken", "the CA bundle holds no usable certificate"),
     ] {
         estate.set_claim("shop-db", "u1", Delete, &verified(&server, host, authority));
         estate.pass("shop-db").await;

@@ -22,6 +22,7 @@ use provisioner_postgres::{
     Attempt, Caches, Credentials, Defaults, Error, Limits, Login, NAME, Parts, Provisioner, Retry,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 pub const NAMESPACE: &str = "team";
 pub const CLAIM: &str = "shop-store";
@@ -32,6 +33,7 @@ pub const DATABASE: &str = "shop-store-postgres";
 /// Answers every login alike, and counts.
 pub struct Scripted {
     pub answer: Attempt,
+    pub version: Option<u32>,
     pub count: AtomicUsize,
 }
 
@@ -40,6 +42,11 @@ impl Login for Scripted {
     async fn attempt(&self, _: &Credentials) -> Attempt {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.answer
+    }
+
+    async fn version(&self, _: &Credentials) -> Option<u32> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.version
     }
 }
 
@@ -58,24 +65,29 @@ impl World {
             serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
         claim.spec.deprovision_policy = policy;
         server.insert(claim);
-        Self::with(server, Attempt::Accepted)
+        Self::with(server, Attempt::Accepted, None)
     }
 
-    fn with(server: TestApiServer, answer: Attempt) -> Self {
-        let login = Arc::new(Scripted { answer, count: AtomicUsize::new(0) });
+    fn with(server: TestApiServer, answer: Attempt, version: Option<u32>) -> Self {
+        let login = Arc::new(Scripted { answer, version, count: AtomicUsize::new(0) });
         let (provisioner, claims) = provisioner(&server, login.clone());
         Self { server, login, provisioner, claims }
     }
 
     /// The same world with a new process, whose caches hold what is there now.
     pub fn restart(self) -> Self {
-        let answer = self.login.answer;
-        Self::with(self.server, answer)
+        let (answer, version) = (self.login.answer, self.login.version);
+        Self::with(self.server, answer, version)
     }
 
     /// The same world with a new process, whose logins come to this.
     pub fn restart_with(self, answer: Attempt) -> Self {
-        Self::with(self.server, answer)
+        Self::with(self.server, answer, None)
+    }
+
+    /// The same world with a new process, which PostgreSQL tells that it is of this version.
+    pub fn restart_telling(self, version: u32) -> Self {
+        Self::with(self.server, Attempt::Accepted, Some(version))
     }
 
     pub fn provisioner(&self) -> &Provisioner {
@@ -161,6 +173,13 @@ impl World {
     pub fn set_policy(&self, policy: DeprovisionPolicy) {
         self.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| {
             claim.spec.deprovision_policy = policy;
+        });
+    }
+
+    /// Other parameters in the class of the same claim.
+    pub fn set_parameters(&self, parameters: &Value) {
+        self.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| {
+            claim.spec.parameters = serde_json::from_value(parameters.clone()).unwrap();
         });
     }
 
