@@ -14,6 +14,11 @@ pub struct ObjectKind {
 }
 
 impl ObjectKind {
+    /// That of what users write. Templates may read it, but no text is parsed to it: they never make one.
+    pub fn workload() -> Self {
+        Self { api_version: "score.dev/v1b1".to_owned(), kind: "Workload".to_owned() }
+    }
+
     /// `group/version`, or `version` of the core group.
     pub fn api_version(&self) -> &str {
         &self.api_version
@@ -48,10 +53,10 @@ impl ObjectKind {
     fn taboo(&self) -> Option<&'static str> {
         match self.group() {
             "rbac.authorization.k8s.io" | "authorization.k8s.io" | "certificates.k8s.io" => {
-                Some("rights are not given by templates")
+                Some("templates may not grant rights")
             }
             "apiextensions.k8s.io" | "admissionregistration.k8s.io" | "apiregistration.k8s.io" => {
-                Some("the API is not changed by templates")
+                Some("templates may not change the API")
             }
             "score.dev" => Some("it belongs to the controllers of Score"),
             _ => None,
@@ -204,6 +209,13 @@ mod tests {
         {
             assert!(matches!(text.parse::<ObjectKind>(), Err(ObjectKindError::Taboo(..))), "{text}");
         }
+    }
+
+    #[test]
+    fn what_users_write_is_a_kind_that_no_text_comes_to() {
+        let workload = ObjectKind::workload();
+        assert_eq!(workload.gvk(), GroupVersionKind::gvk("score.dev", "v1b1", "Workload"));
+        assert!(matches!(workload.to_string().parse::<ObjectKind>(), Err(ObjectKindError::Taboo(..))));
     }
 
     #[test]

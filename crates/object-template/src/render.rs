@@ -158,7 +158,10 @@ pub fn names(template: &Value) -> BTreeSet<String> {
 /// If it is neither a text nor a number nor a truth value.
 pub fn write_text(output: &mut Output<'_>, value: &Jinja) -> Result<(), Error> {
     if !is_text(value) {
-        return Err(Error::new(ErrorKind::InvalidOperation, "only a text or a number can stand in a text"));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "only a text, a number, true or false can be put into a text",
+        ));
     }
     Ok(write!(output, "{value}")?)
 }

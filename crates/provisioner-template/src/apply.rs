@@ -16,9 +16,9 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
     core::DynamicObject,
 };
-use provisioner_kit::{Standing, guarded, standing};
+use provisioner_kit::{Standing, standing};
 use resource_template::{Place, shortened_to};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     NAME,
@@ -134,46 +134,30 @@ impl Writer {
         let made = applied.values().filter_map(|object| object.metadata.uid.as_deref()).collect();
         let left = self.prune(objects, work, stale, &made).await?;
         let inventory = Inventory(wanted.0.into_iter().chain(left).collect());
-        self.change(work, Some(&record), record::after(&work.marks, &record, &inventory), Map::new()).await?;
+        let change = record::after(&work.marks, &record, &inventory);
+        let change = record::with_values(change, Some(&record), BTreeMap::new());
+        self.change(work, Some(&record), change).await?;
         Ok(applied)
     }
 
     /// The record, with all that must be in it before anything is made.
     async fn begin(&self, work: &Work, around: &Around<'_>, inventory: &Inventory) -> Result<Secret, Stop> {
         let change = record::before(&work.claim, &work.marks, around.record, inventory);
-        let mut data = Map::new();
+        let mut new = BTreeMap::new();
         for (name, length) in record::missing(around.record, &around.generated) {
-            let value = generate(length).map_err(|error| Stop::Failed(error.into()))?;
-            data.insert(name, json!(value));
+            new.insert(name, generate(length).map_err(|error| Stop::Failed(error.into()))?);
         }
-        self.change(work, around.record, change, data).await
+        self.change(work, around.record, record::with_values(change, around.record, new)).await
     }
 
-    /// Changes the record, which is at `live`, and adds `data`. A value that is there already is never overwritten: a
-    /// patch holds for the version that was read only.
-    async fn change(
-        &self,
-        work: &Work,
-        live: Option<&Secret>,
-        change: Change,
-        data: Map<String, Value>,
-    ) -> Result<Secret, Stop> {
+    /// Changes the record, which is at `live`. A value that is there already is never overwritten: a patch holds for the
+    /// version that was read only.
+    async fn change(&self, work: &Work, live: Option<&Secret>, change: Change) -> Result<Secret, Stop> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &work.claim.namespace);
         let written = match (change, live) {
-            (Change::None, Some(live)) if data.is_empty() => return Ok(live.clone()),
-            (Change::None, Some(live)) => {
-                let mut patch = guarded(Map::new(), &live.metadata);
-                patch.insert("data".to_owned(), Value::Object(data));
-                self.patch(&api, live, patch).await
-            }
-            (Change::Patch(mut patch), Some(live)) => {
-                if !data.is_empty() {
-                    patch.insert("data".to_owned(), Value::Object(data));
-                }
-                self.patch(&api, live, patch).await
-            }
-            (Change::Create(mut secret), _) => {
-                secret.data = serde_json::from_value(Value::Object(data)).ok();
+            (Change::None, Some(live)) => return Ok(live.clone()),
+            (Change::Patch(patch), Some(live)) => self.patch(&api, live, patch).await,
+            (Change::Create(secret), _) => {
                 let params = PostParams { field_manager: Some(NAME.to_owned()), ..PostParams::default() };
                 api.create(&params, &secret).await
             }

@@ -61,6 +61,17 @@ pub struct Assessed {
     pub references: References,
 }
 
+/// `answer`, with what `claim` has given so far if it gives nothing itself. What was made is there, as far as anybody
+/// knows, and that it was made may be known from nothing else.
+pub fn kept(claim: &ResourceClaim, answer: Answer) -> Answer {
+    let former = || {
+        let status = claim.status.as_ref()?;
+        Some(Outputs { values: status.outputs.clone(), revision: status.outputs_revision.clone()? })
+    };
+    let outputs = answer.outputs.or_else(former);
+    Answer { outputs, ..answer }
+}
+
 /// The answer to `claim`.
 pub fn conclude(claim: &ResourceClaim, watched: Watched, assessed: Assessed) -> Answer {
     let Assessed { readiness, resolved, references } = assessed;
@@ -101,7 +112,7 @@ fn outputs(claim: &ResourceClaim, resolved: Resolved, references: References) ->
     let mut digest = Digest::default();
     for (name, referred) in references.config_maps {
         let (value, _) = held(claim, &name, referred)?;
-        let text = String::from_utf8(value).map_err(|_| broken(claim, &name, "is no text"))?;
+        let text = String::from_utf8(value).map_err(|_| broken(claim, &name, "is not text"))?;
         values.insert(name, Output::value(text));
     }
     for (name, output) in &values {

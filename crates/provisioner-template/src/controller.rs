@@ -7,13 +7,15 @@ use api_types::ResourceClaim;
 use async_trait::async_trait;
 use controller_kit::{Applier, Cache, CacheClosed, Kit};
 use kube::{Client, core::DynamicObject, runtime::watcher};
-use provisioner_kit::{Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, Sightings};
+use provisioner_kit::{
+    Answer, Claim, ClaimLoop, Incomplete, Leftovers, Pass, PassError, Provide, Retry, Sightings,
+};
 use resource_template::{Live, ObjectKind, Scope, visible};
 
 use crate::{
     Args, NAME,
     apply::{self, Around, Outcome, Writer},
-    conclude::{Assessed, Watched, conclude},
+    conclude::{Assessed, Watched, conclude, kept},
     declare::{Declared, declare, wrong},
     dereference::{self, Found, copied, dereference},
     external::{Apis, FINALIZER, OnApi},
@@ -21,6 +23,7 @@ use crate::{
     lookup::{self, References, look_up},
     objects::Objects,
     possessions::Made,
+    retain::{no_later, retain},
     validate::{refused, validate},
     watches,
 };
@@ -86,13 +89,14 @@ impl Provisioner {
     async fn serve(&self, object: &ResourceClaim) -> Result<Pass, Error> {
         let declared = match declare(object) {
             Ok(declared) => declared,
-            Err(answer) => return Ok(Pass::Answered(*answer)),
+            Err(answer) => return Ok(unseen(object, *answer)),
         };
         match declared.declaration.external_api() {
             Some(api) => Ok(self.on_api.provide(object, &declared, api).await?),
             None => match self.charts.complete(object, declared).await? {
                 Ok(declared) => self.provide(object, &declared).await,
-                Err(pass) => Ok(pass),
+                Err(Pass::Answered(answer)) => Ok(unseen(object, answer)),
+                Err(waits) => Ok(waits),
             },
         }
     }
@@ -103,7 +107,7 @@ impl Provisioner {
         let found = dereference(&self.client, &self.objects, &claim, &declared.rendered).await?;
         let work = match validate(claim.clone(), object, declared, &found) {
             Ok(work) => work,
-            Err(answer) => return Ok(Pass::Answered(*answer)),
+            Err(answer) => return Ok(unseen(object, *answer)),
         };
         let around = Around {
             record: found.record.as_ref(),
@@ -149,6 +153,11 @@ impl Provisioner {
     }
 }
 
+/// The end of a pass with an `answer` to `object` for which nobody looked at what was made.
+fn unseen(object: &ResourceClaim, answer: Answer) -> Pass {
+    Pass::Answered(kept(object, answer))
+}
+
 /// How changes of the objects that are `declared` are noticed.
 fn watched(declared: &Declared) -> Watched {
     let makes_secrets = declared.rendered.manifests.iter().any(|manifest| manifest.place.kind.is_secret());
@@ -172,7 +181,10 @@ impl Provide for Provisioner {
     async fn pass(&self, claim: &ResourceClaim) -> Result<Pass, Error> {
         match claim.metadata.deletion_timestamp {
             Some(_) => Ok(self.on_api.leave(claim).await?),
-            None => self.serve(claim).await,
+            None => {
+                let again = retain(&self.client, &self.objects, &Claim::try_from(claim)?).await;
+                Ok(no_later(self.serve(claim).await?, again))
+            }
         }
     }
 }

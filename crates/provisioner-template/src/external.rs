@@ -5,6 +5,7 @@
 //! ([`http`]), and every reply judged ([`reply`]). What lies behind an API tells nobody when it changes, so it is looked at
 //! now and then.
 
+mod case;
 mod http;
 mod keep;
 mod leave;
@@ -17,30 +18,28 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api_types::{ClaimPhase, ResourceClaim, SecretKeyRef};
+use api_types::{ResourceClaim, SecretKeyRef};
 use controller_kit::Cache;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::Client;
 use provisioner_kit::{
-    AllowedSecrets, Answer, Claim, Finalizer, Given, Outputs, Pass, PassError, Retry, Secrets, Stop, text,
+    AllowedSecrets, Answer, Claim, Finalizer, Given, Pass, PassError, Retry, Secrets, Stop, text,
 };
-use resource_template::{Asked, ExternalApi, Live, Origin, Part, Request, Scope, Step, generated_name};
+use resource_template::{ExternalApi, Origin, Part, Request, Step};
 use serde_json::Value;
 
 use self::{
-    http::{Call, Http},
+    http::Http,
     pauses::Pauses,
-    reply::{Trouble, judge, words},
-    state::{State, output_key},
-    update::kept,
+    reply::{Trouble, judge},
+    state::State,
     wish::Wish,
 };
 use crate::{
     NAME,
-    conclude::{Assessed, Watched, conclude},
+    conclude::kept,
     declare::{Declared, wrong},
     generate::Values,
-    lookup::{References, Referred},
     record,
 };
 
@@ -79,6 +78,20 @@ enum What<'a> {
     Remove,
 }
 
+/// Why a pass ends early.
+enum End {
+    /// What was there is gone, and so is what it gave.
+    Gone(Box<Answer>),
+    /// Otherwise.
+    Stopped(Stop),
+}
+
+impl From<Stop> for End {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
+}
+
 /// A claim, what it asks for, and what the platform gives to get it.
 struct Case<'a> {
     object: &'a ResourceClaim,
@@ -106,7 +119,11 @@ impl OnApi {
         declared: &Declared,
         api: &ExternalApi,
     ) -> Result<Pass, PassError> {
-        Pass::ended(self.pass(object, declared, api).await)
+        Pass::ended(match self.pass(object, declared, api).await {
+            Ok(answer) => Ok(kept(object, answer)),
+            Err(End::Gone(answer)) => Ok(*answer),
+            Err(End::Stopped(stop)) => Err(stop.map(|answer| kept(object, answer))),
+        })
     }
 
     async fn pass(
@@ -114,9 +131,9 @@ impl OnApi {
         object: &ResourceClaim,
         declared: &Declared,
         api: &ExternalApi,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<Answer, End> {
         if let Some(pause) = self.pauses.left(object) {
-            return Err(Stop::Wait(Retry::After(pause)));
+            return Err(Stop::Wait(Retry::After(pause)).into());
         }
         let case = self.case(object, declared, api).await?;
         let create = case.request(&Step::Create)?;
@@ -142,7 +159,7 @@ impl OnApi {
         let claim = Claim::try_from(object)?;
         if !self.apis.origins.contains(api.origin()) {
             let why = format!(
-                "`{}` is none of the APIs that are allowed here: the chart's value `externalApi.origins` decides",
+                "`{}` is not among the APIs that the provisioner's chart value `externalApi.origins` allows",
                 api.origin()
             );
             return Err(wrong(object, &why).into());
@@ -170,9 +187,10 @@ impl OnApi {
     async fn given(&self, object: &ResourceClaim, name: &str) -> Result<Secret, Stop> {
         let why = match self.secrets.given(&self.apis.secrets, name).await? {
             Given::Secret(secret) => return Ok(*secret),
-            Given::Missing => {
-                format!("there is no `{name}` in the namespace `{}`", self.apis.secrets.namespace)
-            }
+            Given::Missing => format!(
+                "`{name}`, which the declaration names, does not exist in the namespace `{}`",
+                self.apis.secrets.namespace
+            ),
             Given::Forbidden => format!(
                 "the provisioner may not read `{name}`: it has to be named in its chart value `externalApi.secrets`"
             ),
@@ -275,7 +293,7 @@ impl OnApi {
         mut state: State,
         mut answer: Value,
     ) -> Result<(Secret, State), Stop> {
-        state.outputs.extend(case.take_secrets(&mut answer));
+        case.take_secrets(&mut answer, &mut state);
         let id = case.api.id(&case.declared.inputs, answer);
         let id = id.map_err(|why| wrong(case.object, &why.message).retry(Retry::Rarely))?;
         tracing::info!(id, origin = %case.api.origin(), "a resource was made");
@@ -303,114 +321,15 @@ impl OnApi {
         differs: bool,
         secret: Secret,
         mut state: State,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<Answer, End> {
         let mut answer = match self.read(case, &secret, &state).await? {
             Ok(answer) => answer,
-            Err(Trouble::Gone) => return Ok(case.gone(state.provisioned)),
-            Err(trouble) => return Err(kept(case, case.stop(&trouble))),
+            Err(Trouble::Gone) => return Err(case.gone(state.provisioned)),
+            Err(trouble) => return Err(case.stop(&trouble).into()),
         };
-        state.outputs.extend(case.take_secrets(&mut answer));
+        case.take_secrets(&mut answer, &mut state);
         state.provisioned = true;
         let secret = self.write(case, secret, &state).await?;
         Ok(case.conclude(answer, &secret, &state, differs))
-    }
-}
-
-/// What the claim has given so far.
-fn former(object: &ResourceClaim) -> Option<Outputs> {
-    let status = object.status.as_ref()?;
-    Some(Outputs { values: status.outputs.clone(), revision: status.outputs_revision.clone()? })
-}
-
-impl Case<'_> {
-    fn request(&self, step: &Step) -> Result<Request, Stop> {
-        let request = self.api.request(step, &self.declared.inputs);
-        request.map_err(|misfit| wrong(self.object, &misfit.to_string()).into())
-    }
-
-    fn credential(&self, part: &Part) -> Option<&ByteString> {
-        match part {
-            Part::Credential(key) => self.credentials.get(key),
-            _ => None,
-        }
-    }
-
-    fn call(&self, request: &Request, values: &Values, what: What<'_>) -> Result<Call, Trouble> {
-        let text = |parts: &[Part]| values.join(parts).and_then(|value| String::from_utf8(value.0).ok());
-        let no_text = || Trouble::Closed("a credential that is to be sent is missing, or no text".to_owned());
-        let Asked { method, url, body } = &request.asked;
-        let mut headers = Vec::new();
-        for (name, parts) in &request.headers {
-            headers.push((name.clone(), text(parts).ok_or_else(no_text)?));
-        }
-        if let What::Do(key) = what {
-            headers.push(("idempotency-key".to_owned(), key.to_owned()));
-        }
-        let body = body.as_ref().map(|body| body.open(&text).ok_or_else(no_text)).transpose()?;
-        Ok(Call { method: method.as_str(), url: url.clone(), headers, body, timeout: self.api.timeout })
-    }
-
-    fn take_secrets(&self, answer: &mut Value) -> BTreeMap<String, ByteString> {
-        let secrets = self.declared.declaration.take_secrets(answer).into_iter();
-        secrets.map(|(name, value)| (name, ByteString(value.into_bytes()))).collect()
-    }
-
-    /// What follows from `trouble`. Who only has to let others go first has nothing to say.
-    fn stop(&self, trouble: &Trouble) -> Stop {
-        match words(trouble, self.api.origin(), &self.claim.key) {
-            Some(answer) => answer.into(),
-            None => Stop::Wait(Retry::Busy),
-        }
-    }
-
-    fn gone(&self, was_there: bool) -> Answer {
-        let origin = self.api.origin();
-        if !was_there {
-            return Answer::binding(format!("`{origin}` has taken the order, and does not show it yet"))
-                .retry(Retry::Soon);
-        }
-        Answer::failed(format!(
-            "what was made for it is no longer at `{origin}`, and an empty one in its place would hide that: ask your \
-             platform team to restore it, or to delete this claim so that a new one is made"
-        ))
-        .retry(Retry::Rarely)
-    }
-
-    /// What the `answer`, from which the secrets were taken, comes to.
-    fn conclude(&self, answer: Value, secret: &Secret, state: &State, differs: bool) -> Answer {
-        let declaration = &self.declared.declaration;
-        let scope = Scope::of(&self.declared.inputs, &Live { answer: Some(answer), ..Live::default() });
-        if let Some(waits_for) = declaration.waits_for(&scope) {
-            tracing::info!(waits_for, "an expression has no value yet");
-        }
-        match self.api.failure(&scope) {
-            Ok(Some(message)) => return Answer::failed(message).retry(Retry::Checked),
-            Ok(None) => {}
-            Err(why) if why.yet => {}
-            Err(why) => return wrong(self.object, &why.message).retry(Retry::Rarely),
-        }
-        let (mut resolved, mut references) = (declaration.outputs(&scope), References::default());
-        let (name, uid) = (generated_name(&self.claim.name), secret.metadata.uid.clone().unwrap_or_default());
-        if let Ok(resolved) = &mut resolved {
-            for output in declaration.secret_outputs() {
-                let reference = SecretKeyRef { name: name.clone(), key: output_key(output) };
-                let value = state.outputs.get(output);
-                let referred =
-                    value.map_or(Referred::Absent, |value| Referred::Held(value.clone(), uid.clone()));
-                references.secrets.insert(output.to_owned(), referred);
-                resolved.secrets.insert(output.to_owned(), reference);
-            }
-        }
-        let assessed = Assessed { readiness: declaration.readiness(&scope), resolved, references };
-        let answer = conclude(self.object, Watched::NowAndThen, assessed);
-        if differs && answer.phase == ClaimPhase::Bound {
-            let message = format!(
-                "ready, but what cannot be changed stays as it was asked for first: take that change back, or rename \
-                 resources.{} to have another",
-                self.claim.key
-            );
-            return Answer { message, ..answer };
-        }
-        answer
     }
 }

@@ -145,7 +145,7 @@ impl Charts {
         let answered = |answer: Answer| Ok(Err(Pass::Answered(answer)));
         if !self.origins.contains(chart.origin()) {
             let why = format!(
-                "`{}` is none of the places that charts may come from here: the chart's value `helm.origins` decides",
+                "`{}` is not among the places for charts that the provisioner's chart value `helm.origins` allows",
                 chart.origin()
             );
             return answered(wrong(object, &why));

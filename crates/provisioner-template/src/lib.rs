@@ -2,9 +2,9 @@
 //!
 //! The claim carries the declaration, so it is all that a reconcile needs, also when the configuration has changed since
 //! or is gone. What it means is in the crate `resource-template`, which is pure. A reconcile is one pass through these
-//! steps, a module each: [`declare`] reads the declaration and fills it in, [`dereference`] reads what is there,
-//! [`validate`] judges it, [`apply`] writes what differs, [`lookup`] reads what the outputs refer to, [`conclude`] finds
-//! the answer. [`controller`] strings them together.
+//! steps, a module each: [`retain`] releases what is to outlive the claim, [`declare`] reads the declaration and fills
+//! it in, [`dereference`] reads what is there, [`validate`] judges it, [`apply`] writes what differs, [`lookup`] reads
+//! what the outputs refer to, [`conclude`] finds the answer. [`controller`] strings them together.
 //!
 //! What was made for a claim, and what was generated for it, stands in one Secret of its own, see [`record`]. Objects
 //! live in the API server, so they need no finalizer: what goes with a claim is owned by it. What lies behind an API of
@@ -25,6 +25,7 @@ mod lookup;
 mod objects;
 mod possessions;
 mod record;
+mod retain;
 mod validate;
 mod watches;
 

@@ -42,9 +42,10 @@ pub enum Shut {
 }
 
 impl Objects {
-    /// Reads objects of the `allowed` kinds alone.
+    /// Reads objects of the `allowed` kinds, and Workloads, which no declaration can make.
     pub fn new(client: Client, allowed: &[ObjectKind]) -> Self {
-        Self { kinds: Kinds::new(client.clone(), allowed.iter().map(ObjectKind::gvk)), client }
+        let kinds = allowed.iter().map(ObjectKind::gvk).chain([ObjectKind::workload().gvk()]);
+        Self { kinds: Kinds::new(client.clone(), kinds), client }
     }
 
     /// What there is at `place` in `namespace`.

@@ -1,5 +1,7 @@
 //! Step 3: judges what was found. What passes can be made without further questions. Pure.
 
+use std::collections::BTreeMap;
+
 use api_types::{DeprovisionPolicy, ResourceClaim};
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::core::{ApiResource, DynamicObject};
@@ -12,7 +14,7 @@ use crate::{
     dereference::{Found, copied},
     external::is_of_api,
     objects::{Shut, Spot},
-    record,
+    record::{self, ANNOTATION_GENERATED},
 };
 
 /// What can be made for a claim: every name is free or the claim's own.
@@ -63,6 +65,7 @@ pub fn validate(
     if found.record.is_none() && !missing.is_empty() && targets.iter().any(|target| target.live.is_some()) {
         return Err(Box::new(lost(&claim)));
     }
+    values_are_kept(&claim, found.record.as_ref(), &declared.rendered.generated())?;
     if let Some(reference) =
         copied(&declared.rendered).iter().find(|needed| !found.copied.contains_key(needed))
     {
@@ -108,9 +111,7 @@ fn no_place(object: &ResourceClaim, place: &Place, shut: Shut) -> Answer {
     match shut {
         Shut::Withheld => wrong(
             object,
-            &format!(
-                "`{kind}` is none of the kinds that are allowed here: the chart's value `kinds` decides"
-            ),
+            &format!("`{kind}` is not among the kinds that the provisioner's chart value `kinds` allows"),
         ),
         Shut::Unbound => wrong(object, &format!("`{kind}` does not belong to a namespace")),
         // It may be installed at any time, and nothing would tell.
@@ -138,7 +139,7 @@ fn free(claim: &Claim, record: Option<&Secret>, targets: &[Target]) -> Result<()
     match standings.iter().find(|(_, standing)| *standing == Standing::Leaving) {
         Some((name, _)) => {
             let message =
-                format!("what it replaces is being removed (`{name}`); the new one follows by itself");
+                format!("what it replaces is being removed (`{name}`); the new one follows automatically");
             Err(Box::new(Answer::binding(message).retry(Retry::Soon)))
         }
         None => Ok(()),
@@ -155,8 +156,8 @@ fn taken(claim: &Claim, name: &str, owner: &str) -> Answer {
 fn orphaned(claim: &Claim, name: &str) -> Answer {
     let key = &claim.key;
     let message = format!(
-        "`{name}` was left behind on purpose (policy Orphan) and is not taken up again by itself: rename resources.{key}, \
-         or ask your platform team to remove what was left or to release it for reuse"
+        "`{name}` was left behind on purpose (policy Orphan) and is not taken up again automatically: rename \
+         resources.{key}, or ask your platform team to remove what was left or to release it for reuse"
     );
     Answer::failed(message).retry(Retry::Rarely)
 }
@@ -165,17 +166,41 @@ fn orphaned(claim: &Claim, name: &str) -> Answer {
 fn lost(claim: &Claim) -> Answer {
     let message = format!(
         "the values that were generated for it (`{}`) are gone, and new ones may not fit what is there: ask your platform \
-         team to restore them, or to remove the rest as well to start anew",
+         team to restore them, or to remove the rest as well to start empty",
         resource_template::generated_name(&claim.name)
     );
     Answer::failed(message).retry(Retry::Rarely)
+}
+
+/// Whether `record` still holds those of the `wanted` values that were generated once. The last copy of one that is lost
+/// may be in what was made with it.
+///
+/// # Errors
+/// The answer if it does not.
+pub fn values_are_kept(
+    claim: &Claim,
+    record: Option<&Secret>,
+    wanted: &BTreeMap<String, usize>,
+) -> Result<(), Box<Answer>> {
+    let lost = record::lost(record, wanted);
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let name = resource_template::generated_name(&claim.name);
+    let message = format!(
+        "what was generated for it (`{}` in `{name}`) is gone, and a new value may not fit what was made with the old one: \
+         ask your platform team to restore it, or to remove its name from the annotation {ANNOTATION_GENERATED} of `{name}` \
+         to have a new one",
+        lost.join("`, `")
+    );
+    Err(Box::new(Answer::failed(message).retry(Retry::Rarely)))
 }
 
 /// The answer if the platform's declaration provides in another way than what is there was made.
 pub fn other_strategy(claim: &Claim) -> Answer {
     Answer::failed(format!(
         "it was made in another way than the platform's declaration now says, and would be left behind: ask your platform \
-         team to take that back, or rename resources.{} to have a new one",
+         team to undo that change, or rename resources.{} to get a new one",
         claim.key
     ))
     .retry(Retry::Rarely)

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use api_types::ResourceClaim;
-use object_template::ObjectKind;
+use object_template::{ObjectKind, ObjectKindError};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -158,14 +158,14 @@ impl Declaration {
     /// What lies behind an API has no objects, and what objects give is not in an answer.
     fn check_outputs(&self, is_external: bool, is_chart: bool, problems: &mut Vec<Problem>) {
         if is_external && (is_chart || !(self.manifests.is_empty() && self.reads.is_empty())) {
-            let message =
-                "stands alone: remove `manifests`, `helm` and `reads`, or declare a type of its own for them";
+            let message = "cannot be combined with others: remove `manifests`, `helm` and `reads`, or declare a type \
+                           of its own for them";
             problems.push(Problem::new("externalApi", message));
         }
         for (name, source) in &self.outputs {
             let path = format_args!("outputs.{name}");
             match source {
-                OutputSource::Answered(_) if !is_external => {
+                OutputSource::Answered { .. } if !is_external => {
                     let message = "only what `externalApi` provides has a `secret`: use `secretKeyRef`";
                     problems.push(Problem::new(path, message));
                 }
@@ -201,7 +201,7 @@ fn reads(reads: BTreeMap<String, Read>, problems: &mut Vec<Problem>) -> BTreeMap
     let mut valid = BTreeMap::new();
     for (id, read) in reads {
         let path = format!("reads.{id}");
-        let kind = format!("{}/{}", read.api_version, read.kind).parse::<ObjectKind>();
+        let kind = readable(&format!("{}/{}", read.api_version, read.kind));
         let kind = keep(kind, &path, problems).filter(|kind| {
             let refused = kind.is_secret();
             if refused {
@@ -218,6 +218,12 @@ fn reads(reads: BTreeMap<String, Read>, problems: &mut Vec<Problem>) -> BTreeMap
         valid.extend(kind.map(|kind| (id, ReadTemplate { kind, name: read.name })));
     }
     valid
+}
+
+/// The kind of what is read: one that may be made, or that of Workloads.
+fn readable(kind: &str) -> Result<ObjectKind, ObjectKindError> {
+    let workload = ObjectKind::workload();
+    if kind == workload.to_string() { Ok(workload) } else { kind.parse() }
 }
 
 /// Ids are names in expressions.

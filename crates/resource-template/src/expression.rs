@@ -56,7 +56,7 @@ impl FromStr for Expression {
         let compile = || Program::compile(source).map_err(|errors| errors.to_string());
         let program = apart(compile).unwrap_or_else(|| Err(String::new())).map_err(|errors| {
             let first = errors.lines().find(|line| !line.is_empty()).unwrap_or("cannot be parsed");
-            format!("is no CEL: {first}")
+            format!("is not a CEL expression: {first}")
         })?;
         let references = program.references();
         let looks_at_what_is =
@@ -73,7 +73,7 @@ impl Expression {
     pub(crate) fn value(&self, scope: &Scope) -> Result<Value, Unresolved> {
         let evaluate = || {
             let value = self.program.execute(&scope.context()).map_err(|error| self.unresolved(&error))?;
-            json(&value).ok_or_else(|| self.hopeless("it is nothing that can be written as JSON"))
+            json(&value).ok_or_else(|| self.hopeless("its value cannot be written as JSON"))
         };
         apart(evaluate).unwrap_or_else(|| Err(self.hopeless("it cannot be computed")))
     }

@@ -205,7 +205,7 @@ impl ExternalApi {
             _ => return Err(wrong("is neither a text nor a whole number")),
         };
         if id.is_empty() || id.len() > LONGEST_ID || id.chars().any(char::is_control) {
-            return Err(wrong(&format!("`{}` is no id", shortened(&id))));
+            return Err(wrong(&format!("`{}` is not a valid id", shortened(&id))));
         }
         Ok(id)
     }
@@ -265,7 +265,7 @@ impl Declaration {
     /// Where in an answer the secret outputs stand, by output, as JSON pointers (RFC 6901).
     fn secret_places(&self) -> impl Iterator<Item = (&str, &str)> {
         self.outputs.iter().filter_map(|(name, source)| match source {
-            OutputSource::Answered(pointer) => Some((name.as_str(), pointer.as_str())),
+            OutputSource::Answered { pointer, .. } => Some((name.as_str(), pointer.as_str())),
             _ => None,
         })
     }
@@ -273,6 +273,11 @@ impl Declaration {
     /// The names of the outputs that are secrets in an answer.
     pub fn secret_outputs(&self) -> impl Iterator<Item = &str> {
         self.secret_places().map(|(name, _)| name)
+    }
+
+    /// Whether of the secret output `name` the first is kept, whatever later answers have in its place.
+    pub fn keeps_first(&self, name: &str) -> bool {
+        matches!(self.outputs.get(name), Some(OutputSource::Answered { first: true, .. }))
     }
 
     /// Takes the secret outputs out of `answer`, as far as they are in it. What is left of it expressions may see.

@@ -41,7 +41,7 @@ impl Manifest {
         manifest: Value,
         inputs: &Inputs,
     ) -> Result<Self, String> {
-        let Value::Object(mut fields) = manifest else { return Err("it is no object".into()) };
+        let Value::Object(mut fields) = manifest else { return Err("it is not an object".into()) };
         let Some(Value::Object(mut metadata)) = fields.remove("metadata") else {
             return Err("it needs metadata.name".into());
         };
@@ -139,7 +139,7 @@ fn secret_texts(
     }
     let data = fields.get("data").and_then(Value::as_object);
     if let Some(key) = texts.keys().find(|key| data.is_some_and(|data| data.contains_key(*key))) {
-        return Err(format!("`{}` stands both in data and in stringData", shortened(key)));
+        return Err(format!("`{}` is both in data and in stringData", shortened(key)));
     }
     texts.into_iter().map(|(key, value)| secret_text(key, &value, marks)).collect()
 }

@@ -198,7 +198,7 @@ pub(crate) fn render(
 pub(crate) fn check(rendered: &Rendered) -> Result<(), String> {
     let mut places = BTreeSet::new();
     if let Some(twice) = rendered.manifests.iter().find(|manifest| !places.insert(manifest.place.object())) {
-        return Err(format!("{} stands there twice", twice.place));
+        return Err(format!("{} is declared twice", twice.place));
     }
     let size = |manifest: &Manifest| {
         Value::Object(manifest.fields.clone()).to_string().len() + format!("{:?}", manifest.secret).len()

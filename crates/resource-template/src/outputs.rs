@@ -22,8 +22,13 @@ pub(crate) enum OutputSource {
     Secret(KeyTemplate),
     /// A key of a ConfigMap, whose value is no secret.
     ConfigMap(KeyTemplate),
-    /// A secret in the answer of an API, at this place (JSON pointer).
-    Answered(String),
+    /// A secret in the answers of an API.
+    Answered {
+        /// Its place in an answer (JSON pointer).
+        pointer: String,
+        /// Whether the first is kept, whatever later answers have in that place.
+        first: bool,
+    },
 }
 
 /// A value whose strings are expressions.
@@ -68,6 +73,15 @@ struct Document {
     secret_key_ref: Option<KeyDocument>,
     config_map_key_ref: Option<KeyDocument>,
     secret: Option<String>,
+    from: Option<TakenFrom>,
+}
+
+/// The answer that a secret is taken from, if not the latest.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum TakenFrom {
+    /// That to the request that makes the resource.
+    Create,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +111,10 @@ impl OutputSource {
 
     fn read(value: &Value, path: &str, problems: &mut Vec<Problem>) -> Option<Self> {
         let document = keep(Document::deserialize(value), path, problems)?;
+        let first = matches!(document.from, Some(TakenFrom::Create));
+        if first && document.secret.is_none() {
+            problems.push(Problem::new(format_args!("{path}.from"), "goes with `secret` only: remove it"));
+        }
         match (document.value, document.secret_key_ref, document.config_map_key_ref, document.secret) {
             (Some(value), None, None, None) => {
                 Some(Self::Value(ValueTemplate(node(&value, &format!("{path}.value"), problems)?)))
@@ -109,7 +127,7 @@ impl OutputSource {
             }
             (None, None, None, Some(pointer)) => {
                 keep(valid_pointer(&pointer), format_args!("{path}.secret"), problems)?;
-                Some(Self::Answered(pointer))
+                Some(Self::Answered { pointer, first })
             }
             _ => {
                 problems.push(Problem::new(
@@ -234,7 +252,7 @@ impl Declaration {
                     outputs.config_maps.insert(name.clone(), template.reference(scope).map_err(located)?);
                 }
                 // Expressions have no part in it.
-                OutputSource::Answered(_) => {}
+                OutputSource::Answered { .. } => {}
             }
         }
         let size: usize = outputs.values.values().map(|value| value.to_string().len()).sum();

@@ -245,17 +245,21 @@ fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
         ),
         (object("metadata: {name: '{{ x'}"), "manifests[0]", "syntax error"),
         (object("metadata: {name: a, annotations: {score.dev/id: 'a-b'}}"), "manifests[0]", "an id is"),
-        (object("metadata: {name: a, annotations: {score.dev/when: '1 +'}}"), "manifests[0]", "no CEL"),
+        (
+            object("metadata: {name: a, annotations: {score.dev/when: '1 +'}}"),
+            "manifests[0]",
+            "not a CEL expression",
+        ),
         (
             object("metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: b}"),
             "manifests[1]",
             "second",
         ),
-        ("readyWhen: '1 +'".to_owned(), "readyWhen", "no CEL"),
+        ("readyWhen: '1 +'".to_owned(), "readyWhen", "not a CEL expression"),
         ("readyWhen: [{when: 'true', message: m, x: 1}]".to_owned(), "readyWhen[0]", "unknown field"),
         ("readyWhen: 7".to_owned(), "readyWhen", "expression"),
-        ("outputs: {x: {value: ')'}}".to_owned(), "outputs.x.value", "no CEL"),
-        ("outputs: {x: {value: {a: ['(']}}}".to_owned(), "outputs.x.value.a[0]", "no CEL"),
+        ("outputs: {x: {value: ')'}}".to_owned(), "outputs.x.value", "not a CEL expression"),
+        ("outputs: {x: {value: {a: ['(']}}}".to_owned(), "outputs.x.value.a[0]", "not a CEL expression"),
         ("outputs: {x: {}}".to_owned(), "outputs.x", "one of"),
         ("outputs: {x: {value: '1', secretKeyRef: {name: '1', key: k}}}".to_owned(), "outputs.x", "one of"),
         (
@@ -265,8 +269,13 @@ fn a_declaration_that_goes_too_far_is_refused_with_the_place() {
         ),
         ("outputs: {'a.b': {value: '1'}}".to_owned(), "outputs.a.b", "name of an output"),
         ("reads: {x: {apiVersion: v1, kind: Secret, name: other}}".to_owned(), "reads.x", "secrets"),
+        (
+            "reads: {x: {apiVersion: score.dev/v1b1, kind: ResourceClaim, name: other}}".to_owned(),
+            "reads.x",
+            "controllers of Score",
+        ),
         ("reads: {'x y': {apiVersion: v1, kind: Service, name: other}}".to_owned(), "reads.x y", "an id is"),
-        ("vars: {x: '('}".to_owned(), "vars.x", "no CEL"),
+        ("vars: {x: '('}".to_owned(), "vars.x", "not a CEL expression"),
         ("require: [{when: 1}]".to_owned(), "require[0].when", "expression"),
     ] {
         assert_refused(&text, path, words);
@@ -311,15 +320,15 @@ fn a_declaration_of_an_api_that_goes_too_far_is_refused_with_the_place() {
             "externalApi.update",
             "parts of `params`",
         ),
-        (api("id: 'answer.'"), "externalApi.id", "no CEL"),
-        (api("failedWhen: '('"), "externalApi.failedWhen", "no CEL"),
+        (api("id: 'answer.'"), "externalApi.id", "not a CEL expression"),
+        (api("failedWhen: '('"), "externalApi.failedWhen", "not a CEL expression"),
         (
             format!(
                 "{}\nmanifests: [{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}}}]",
                 api("timeoutSeconds: 5")
             ),
             "externalApi",
-            "stands alone",
+            "cannot be combined",
         ),
         (
             format!("{}\noutputs: {{x: {{secretKeyRef: {{name: '1', key: k}}}}}}", api("timeoutSeconds: 5")),
@@ -337,6 +346,8 @@ fn a_declaration_of_an_api_that_goes_too_far_is_refused_with_the_place() {
             "pointer",
         ),
         ("outputs: {x: {secret: /password}}".to_owned(), "outputs.x", "secretKeyRef"),
+        ("outputs: {x: {secret: /password, from: read}}".to_owned(), "outputs.x", "unknown variant `read`"),
+        ("outputs: {x: {value: '1', from: create}}".to_owned(), "outputs.x.from", "`secret` only"),
     ] {
         assert_refused(&text, path, words);
     }
@@ -464,6 +475,13 @@ fn what_an_api_answers_is_data_wherever_it_goes() {
         }
     }
     assert!(asked >= 60, "{asked} requests");
+}
+
+#[test]
+fn a_secret_is_kept_as_it_was_shown_first_where_the_declaration_says_so() {
+    let outputs = "outputs: {a: {secret: /a, from: create}, b: {secret: /b}, c: {value: answer.c}}";
+    let declaration = declaration(&format!("{}\n{outputs}", api("timeoutSeconds: 5"))).unwrap();
+    assert_eq!(["a", "b", "c", "d"].map(|name| declaration.keeps_first(name)), [true, false, false, false]);
 }
 
 #[test]

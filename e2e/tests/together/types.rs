@@ -27,10 +27,13 @@ const SHIPPED: [&str; 12] = [
     "service-port",
     "volume",
 ];
-const PEER: &str = "
-  containers: {main: {image: BUSYBOX, command: SLEEP}}
+/// It names the other Workload as that names it.
+const PEER: &str = r#"
+  containers:
+    main: {image: BUSYBOX, command: SLEEP, variables: {SHOP: "${resources.shop.hostname}:${resources.shop.port}"}}
   service: {ports: [{name: web, port: 8080, targetPort: 9090}]}
-";
+  resources: {shop: {type: service-port, params: {workload: shop, port: 80}}}
+"#;
 const SHOP: &str = r#"
   containers:
     main:
@@ -127,6 +130,10 @@ async fn a_workload_uses_every_shipped_type_and_nothing_of_them_stays_but_what_i
             ensure!(words[3] == "peer", "{first}");
             ensure!(words[2].starts_with("shop-") && words[2].ends_with(".apps.example.com"), "{first}");
             ensure!(length.trim() == "41", "a token of {length} characters and a line's end");
+
+            context.wait_ready("peer").await?;
+            let shop = context.shell("peer", "main", "echo $SHOP").await?;
+            ensure!(shop == format!("shop.{namespace}.svc:80\n"), "{shop:?}");
 
             let rules = ingress.spec.and_then(|spec| spec.rules).unwrap_or_default();
             ensure!(rules.iter().all(|rule| rule.host.as_deref() == Some(words[2])), "{rules:?}");

@@ -128,17 +128,17 @@ fn client(authority: Option<&[u8]>) -> Result<Client, Failure> {
     let untrusted = |why: &str| Failure::Untrusted(why.to_owned());
     let certificates =
         CertificateDer::pem_slice_iter(authority.unwrap_or_default()).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|_| untrusted("the authority that is given for it is none"))?;
+    let certificates = certificates.map_err(|_| untrusted("the given CA bundle is not valid PEM"))?;
     if authority.is_some() && certificates.is_empty() {
-        return Err(untrusted("the authority that is given for it is none"));
+        return Err(untrusted("the given CA bundle holds no PEM certificate"));
     }
     // Named here, and not that of the process, so that nothing depends on what was installed before.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(certificates, provider.clone());
-    let verifier = verifier.map_err(|_| untrusted("there is no authority to trust"))?;
+    let verifier = verifier.map_err(|_| untrusted("no usable CA certificate could be loaded"))?;
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|_| untrusted("there is no encryption to speak"))?
+        .map_err(|_| untrusted("no TLS configuration could be set up"))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -150,7 +150,7 @@ fn client(authority: Option<&[u8]>) -> Result<Client, Failure> {
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(AT_ONCE)
         .user_agent(concat!("score-orchestrator/", env!("CARGO_PKG_VERSION")));
-    client.build().map_err(|_| untrusted("there is no encryption to speak"))
+    client.build().map_err(|_| untrusted("no TLS configuration could be set up"))
 }
 
 fn request(client: &Client, call: Call) -> Result<reqwest::RequestBuilder, Failure> {

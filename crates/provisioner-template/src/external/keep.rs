@@ -15,7 +15,6 @@ use resource_template::{Request, Step, generated_name};
 use super::{
     Case, FINALIZER, OnApi, Stop,
     state::{ANNOTATION_API, ANNOTATION_ID, Damaged, State},
-    update::kept,
     wish::Wish,
 };
 use crate::{
@@ -49,14 +48,12 @@ impl OnApi {
             self.hold(case.object, removes).await?;
             return Ok((secret, state));
         };
-        let state = State::read(&secret).map_err(|Damaged| damaged(case))?;
-        if state.is_none() && !Inventory::of(Some(&secret)).0.is_empty() {
-            return Err(validate::other_strategy(claim).into());
-        }
-        let state = state.unwrap_or_else(intended);
-        case.is_at(state.api.as_deref()).map_err(|stop| kept(case, stop))?;
+        let state = recorded(case, &secret)?.unwrap_or_else(intended);
+        case.is_at(state.api.as_deref())?;
         let state = state.at(case.api.address()).changeable(&create.asked, wish);
-        let generated = generated(Some(&secret), &wanted(case, create, &state)?)?;
+        let wanted = wanted(case, create, &state)?;
+        validate::values_are_kept(claim, Some(&secret), &wanted).map_err(Stop::Answer)?;
+        let generated = generated(Some(&secret), &wanted)?;
         if removes {
             self.hold(case.object, true).await?;
             return Ok((self.write_with(case, secret, &state, generated).await?, state));
@@ -77,10 +74,13 @@ impl OnApi {
         state: &State,
         generated: BTreeMap<String, ByteString>,
     ) -> Result<Secret, Stop> {
-        let data = state.data().into_iter().chain(generated).collect();
+        let data = state.data().into_iter().chain(generated.clone()).collect();
         match lacking(&live, &Marks::of(&case.claim, NAME), state.annotations(), data) {
             None => Ok(live),
-            Some(patch) => settled(case, self.secrets.patch(&live, patch).await?),
+            Some(patch) => {
+                let patch = record::with_names(patch, &live, &generated);
+                settled(case, self.secrets.patch(&live, patch).await?)
+            }
         }
     }
 
@@ -106,6 +106,15 @@ impl OnApi {
     }
 }
 
+/// What `secret` says; none if it is one of a claim for which nothing was made.
+fn recorded(case: &Case<'_>, secret: &Secret) -> Result<Option<State>, Stop> {
+    let state = State::read(secret).map_err(|Damaged| damaged(case))?;
+    if state.is_none() && !Inventory::of(Some(secret)).0.is_empty() {
+        return Err(validate::other_strategy(&case.claim).into());
+    }
+    Ok(state)
+}
+
 /// Whether something was made for this very claim, as far as it says itself.
 fn is_known(object: &ResourceClaim) -> bool {
     let status = object.status.as_ref();
@@ -115,9 +124,13 @@ fn is_known(object: &ResourceClaim) -> bool {
 
 /// What must be generated before anything is asked, with lengths.
 fn wanted(case: &Case<'_>, create: &Request, state: &State) -> Result<BTreeMap<String, usize>, Stop> {
-    let recorded = Request { asked: state.asked.clone(), headers: BTreeMap::new() };
-    let mut wanted = recorded.generated();
-    wanted.extend(create.generated());
+    let mut wanted = BTreeMap::new();
+    // It is not asked for again once it has a name.
+    if state.id.is_none() {
+        let recorded = Request { asked: state.asked.clone(), headers: BTreeMap::new() };
+        wanted.extend(recorded.generated());
+        wanted.extend(create.generated());
+    }
     // What these need besides must be there in time, and what is wrong with them is told in time, too.
     let update = case.api.can_update().then(|| Step::Update("id".into()));
     for step in [Step::Read("id".into()), Step::Delete("id".into())].into_iter().chain(update) {
@@ -151,8 +164,8 @@ fn settled(case: &Case<'_>, written: Written) -> Result<Secret, Stop> {
 /// Without it nobody knows what was made, and another would be made.
 fn lost(case: &Case<'_>) -> Answer {
     Answer::failed(format!(
-        "what was written down of it (`{}`) is gone: ask your platform team to restore it, or to delete this claim so that \
-         it starts anew",
+        "the record of it (`{}`) is gone: ask your platform team to restore it, or to delete this claim so that a new \
+         one is made",
         generated_name(&case.claim.name)
     ))
     .retry(Retry::Rarely)
@@ -161,7 +174,7 @@ fn lost(case: &Case<'_>) -> Answer {
 /// The answer if what is written down of the claim cannot be read.
 pub(super) fn damaged(case: &Case<'_>) -> Answer {
     Answer::failed(format!(
-        "what was written down of it (`{}`) was changed so that it cannot be read: ask your platform team to restore it",
+        "the record of it (`{}`) was changed so that it cannot be read: ask your platform team to restore it",
         generated_name(&case.claim.name)
     ))
     .retry(Retry::Rarely)

@@ -57,7 +57,7 @@ impl OnApi {
         }
         let declared = declare(object).map_err(|answer| stays(*answer))?;
         let Some(api) = declared.declaration.external_api() else {
-            let why = "it does not say any more how what was made is removed";
+            let why = "it no longer says how to remove what was made";
             return Err(stays(wrong(object, why)).into());
         };
         let case = self.case(object, &declared, api).await.map_err(still)?;
@@ -121,7 +121,7 @@ impl OnApi {
         let values = self.values(case, &secret, &[&request]).await?;
         match self.send(case, &request, &values, What::Do(&state.key)).await {
             Ok((_, mut answer)) => {
-                case.take_secrets(&mut answer);
+                case.declared.declaration.take_secrets(&mut answer);
                 let id = case.api.id(&case.declared.inputs, answer);
                 Ok(Some(id.map_err(|why| wrong(case.object, &why.message))?))
             }

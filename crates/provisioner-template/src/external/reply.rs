@@ -56,7 +56,7 @@ pub fn judge(reply: &Reply, reads: bool, hidden: &[String]) -> Result<(u16, Valu
         200..=299 if !reads || reply.body.iter().all(u8::is_ascii_whitespace) => Ok((status, Value::Null)),
         200..=299 => match serde_json::from_slice(&reply.body) {
             Ok(value) => Ok((status, value)),
-            Err(_) => Err(later("its answer is no JSON".to_owned())),
+            Err(_) => Err(later("its answer is not JSON".to_owned())),
         },
         300..=399 => Err(Trouble::Closed(format!(
             "it leads to another address, which is not followed (HTTP status {status})"
@@ -69,7 +69,7 @@ pub fn judge(reply: &Reply, reads: bool, hidden: &[String]) -> Result<(u16, Valu
         // It may be that very request that is still at work, so it is no proof that nothing was done.
         409 => Err(later(format!("it reports a conflict ({})", status_and_words(reply, hidden)))),
         400..=499 => Err(Trouble::Refused(status_and_words(reply, hidden))),
-        _ => Err(later(format!("it does not work (HTTP status {status})"))),
+        _ => Err(later(format!("it reports an error (HTTP status {status})"))),
     }
 }
 
@@ -109,7 +109,8 @@ pub fn words(trouble: &Trouble, origin: &Origin, key: &str) -> Option<Answer> {
     Some(match trouble {
         Trouble::Busy => return None,
         Trouble::Later { why, after } => Answer::binding(format!(
-            "`{origin}` cannot be used now: {why}; this is tried again by itself, ask your platform team if it lasts"
+            "`{origin}` cannot be used now: {why}; this is tried again automatically, ask your platform team if it \
+             lasts"
         ))
         .retry(after.map_or(Retry::Soon, Retry::After)),
         Trouble::Closed(why) => Answer::failed(format!(

@@ -13,7 +13,7 @@ use resource_template::{Asked, generated_name};
 use serde::{Deserialize, Serialize};
 
 use super::wish::Wish;
-use crate::digest::digest;
+use crate::{digest::digest, record};
 
 /// The key by which the API knows a repetition of the last question that it has answered, or of the first. A Secret that
 /// has it is one of a resource behind an API.
@@ -223,7 +223,8 @@ impl State {
     /// The Secret of `claim` with all this and the `generated` values, to be created.
     pub fn secret(&self, claim: &Claim, marks: &Marks, generated: BTreeMap<String, ByteString>) -> Secret {
         let mut metadata = marks.metadata(&claim.namespace, &generated_name(&claim.name));
-        metadata.annotations.get_or_insert_default().extend(self.annotations());
+        let annotations = metadata.annotations.get_or_insert_default();
+        annotations.extend(self.annotations().into_iter().chain(record::names(generated.keys())));
         Secret {
             metadata,
             type_: Some("Opaque".to_owned()),

@@ -4,10 +4,10 @@
 //! the answer, so that none comes after one that is newer, and none is lost.
 
 use k8s_openapi::api::core::v1::Secret;
-use provisioner_kit::{Answer, Retry, Stop};
+use provisioner_kit::{Retry, Stop};
 use resource_template::{Request, Step};
 
-use super::{Case, OnApi, What, former, reply::Trouble, state::State, wish::Wish};
+use super::{Case, End, OnApi, What, reply::Trouble, state::State, wish::Wish};
 
 /// What resources are called where it does not matter.
 const ANY: &str = "id";
@@ -31,7 +31,7 @@ impl OnApi {
         wish: &Wish,
         secret: Secret,
         state: State,
-    ) -> Result<(Secret, State), Stop> {
+    ) -> Result<(Secret, State), End> {
         let update = case.request(&Step::Update(state.id.clone().unwrap_or_default()))?;
         let Some(change) = state.change(wish, update.asked.clone(), &creates.asked) else {
             return Ok((secret, state));
@@ -44,38 +44,32 @@ impl OnApi {
         match self.send(case, &request, &values, What::Do(&state.key_of(&change))).await {
             Ok((_, mut answer)) => {
                 let mut state = state.changed(change);
-                state.outputs.extend(case.take_secrets(&mut answer));
+                case.take_secrets(&mut answer, &mut state);
                 tracing::info!(id = state.id, origin = %case.api.origin(), "a resource was changed");
                 let secret = self.write(case, secret, &state).await?;
                 // Otherwise there is another change by now.
-                if is_wished { Ok((secret, state)) } else { Err(Stop::Wait(Retry::Soon)) }
+                if is_wished { Ok((secret, state)) } else { Err(Stop::Wait(Retry::Soon).into()) }
             }
             // It is certain now that this was not done, and by now something else is wished.
             Err(Trouble::Refused(_)) if !is_wished => {
                 self.write(case, secret, &state.intending(None)).await?;
-                Err(Stop::Wait(Retry::Soon))
+                Err(Stop::Wait(Retry::Soon).into())
             }
             Err(trouble) => Err(self.unchanged(case, &secret, &state, &trouble).await),
         }
     }
 
     /// What follows from `trouble` with a change.
-    async fn unchanged(&self, case: &Case<'_>, secret: &Secret, state: &State, trouble: &Trouble) -> Stop {
+    async fn unchanged(&self, case: &Case<'_>, secret: &Secret, state: &State, trouble: &Trouble) -> End {
         let stop = case.stop(trouble);
         if *trouble != Trouble::Gone {
-            return kept(case, stop);
+            return stop.into();
         }
         // Either the resource is gone, or the address is wrong.
         match self.read(case, secret, state).await {
-            Ok(Err(Trouble::Gone)) => case.gone(state.provisioned).into(),
-            Ok(_) => kept(case, stop),
-            Err(stop) => stop,
+            Ok(Err(Trouble::Gone)) => case.gone(state.provisioned),
+            Ok(_) => stop.into(),
+            Err(stop) => stop.into(),
         }
     }
-}
-
-/// What was there is still there, as far as anybody knows.
-pub(super) fn kept(case: &Case<'_>, stop: Stop) -> Stop {
-    let outputs = former(case.object);
-    stop.map(|answer| Answer { outputs, ..answer })
 }

@@ -57,7 +57,10 @@ async fn key(
     Ok(match secrets.given(allowed, name).await? {
         Given::Secret(secret) => data(*secret)
             .ok_or_else(|| format!("`{name}` in the namespace `{}` has no `{key}`", allowed.namespace)),
-        Given::Missing => Err(format!("there is no `{name}` in the namespace `{}`", allowed.namespace)),
+        Given::Missing => Err(format!(
+            "`{name}`, which the declaration names, does not exist in the namespace `{}`",
+            allowed.namespace
+        )),
         Given::Forbidden => Err(format!(
             "the provisioner may not read `{name}`: it has to be named in its chart value `helm.secrets`"
         )),

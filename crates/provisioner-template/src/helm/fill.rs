@@ -28,8 +28,9 @@ pub(super) fn fill(tool: &Tool, order: &Order, package: &Path) -> io::Result<Res
     Ok(match (once()?, once()?) {
         (Ended::Well(first), Ended::Well(second)) if first == second => Ok(first),
         (Ended::Well(_), Ended::Well(_)) => Err(Trouble::Unfit(
-            "comes to something else each time, so it makes values of its own, and would make new ones without end: set \
-             these by its values, or name it a Secret that stands under `manifests`"
+            "gives something else each time it is filled in, so it generates values of its own, and would generate new \
+             ones without end: set these under `helm.values`, or let it refer to credentials that are made under \
+             `manifests`"
                 .to_owned(),
         )),
         (Ended::Late, _) | (_, Ended::Late) => {

@@ -71,7 +71,7 @@ pub(super) fn fetch(tool: &Tool, chart: &HelmChart, access: &Access) -> io::Resu
         Ended::Well(about) => about,
         Ended::Badly(why) => {
             return Ok(Err(Trouble::Other(format!(
-                "is no chart: Helm says `{}`",
+                "is not a chart: Helm says `{}`",
                 shortened_to(LONGEST, &why)
             ))));
         }

@@ -131,10 +131,10 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(String, String), Ended> {
         }
     }
     if printed.len() as u64 > MOST_BYTES {
-        return Err(Ended::Badly(format!("it came to more than {MOST_BYTES} bytes")));
+        return Err(Ended::Badly(format!("its output has more than {MOST_BYTES} bytes")));
     }
     let printed = String::from_utf8(printed);
-    let printed = printed.map_err(|_| Ended::Badly("it came to what is no text".to_owned()))?;
+    let printed = printed.map_err(|_| Ended::Badly("its output is not text".to_owned()))?;
     Ok((printed, last_line(&String::from_utf8_lossy(&complaint))))
 }
 

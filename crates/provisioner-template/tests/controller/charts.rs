@@ -160,7 +160,11 @@ async fn a_registry_that_asks_is_shown_what_the_platform_gives_and_nothing_of_it
     let named = |claim: &mut ResourceClaim| edit(claim, "/helm/secretRef", json!({"name": "registry"}));
     let world = world.changed(named).await;
     assert_eq!(world.status().phase, ClaimPhase::Failed);
-    assert!(world.message().contains("there is no `registry` in the namespace"), "{}", world.message());
+    assert!(
+        world.message().contains("`registry`, which the declaration names, does not exist"),
+        "{}",
+        world.message()
+    );
     let credentials = json!({"auths": {shop.host.as_str(): {"auth": PASSWORD}}}).to_string();
     set_platform_secret(&world, "registry", &[(".dockerconfigjson", &credentials)]);
     let world = world.until_bound().await;
@@ -186,9 +190,9 @@ async fn a_secret_that_is_not_allowed_for_charts_is_not_asked_for() {
 async fn what_a_chart_must_not_do_is_said_and_nothing_is_made() {
     let shop = Shop::open().await;
     for (does, words) in [
-        ("generate", "comes to something else each time"),
+        ("generate", "gives something else each time"),
         ("hook", "helm: Secret/shop-cache-hook: it is a hook (`pre-install`)"),
-        ("role", "rights are not given by templates"),
+        ("role", "templates may not grant rights"),
         ("keep", "deprovisionPolicy: Retain"),
         ("fail", "cannot be filled in: Helm says `execution error at (redis/templates/does.yaml:2:"),
     ] {
@@ -265,6 +269,20 @@ async fn what_was_retained_is_adopted_with_its_release() {
     assert_eq!(world.secret(AUTH, "password"), password);
     let release: Secret = world.get(RELEASE).unwrap();
     assert_eq!(release.annotations()["score.dev/claim-uid"], "second-uid");
+}
+
+#[tokio::test]
+async fn what_a_chart_has_made_is_kept_though_the_chart_cannot_be_had_any_more() {
+    let shop = Shop::open().await;
+    let world = shop.world(|_| ()).until_bound().await;
+    let retained = |claim: &mut ResourceClaim| {
+        claim.spec.deprovision_policy = DeprovisionPolicy::Retain;
+        edit(claim, "/helm/version", json!("9.9.9"));
+    };
+    let world = world.changed(retained).await;
+    assert_eq!(world.status().phase, ClaimPhase::Binding);
+    let owners = owners(&world);
+    assert!(owners.len() == 6 && owners.iter().all(|(_, owners)| *owners == 0), "{owners:?}");
 }
 
 #[tokio::test]

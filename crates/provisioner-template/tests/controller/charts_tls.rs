@@ -70,7 +70,11 @@ async fn an_authority_of_charts_that_is_not_there_is_said() {
     };
     let world = shop.world(named);
     assert_eq!(world.pass().await.unwrap(), Retry::Rarely);
-    assert!(world.message().contains("there is no `charts-ca` in the namespace"), "{}", world.message());
+    assert!(
+        world.message().contains("`charts-ca`, which the declaration names, does not exist"),
+        "{}",
+        world.message()
+    );
     set_platform_secret(&world, "charts-ca", &[("ca.crt", "it")]);
     let world = world.restart();
     world.pass().await.unwrap();

@@ -2,10 +2,13 @@
 
 use crate::world::{CLAIM, NAMESPACE, RECORD, World, declare, edit};
 use api_types::{ClaimPhase, DeprovisionPolicy, ResourceClaim};
-use k8s_openapi::api::{
-    apps::v1::StatefulSet,
-    autoscaling::{v1, v2},
-    core::v1::{ConfigMap, Secret, Service},
+use k8s_openapi::{
+    ByteString,
+    api::{
+        apps::v1::StatefulSet,
+        autoscaling::{v1, v2},
+        core::v1::{ConfigMap, Secret, Service},
+    },
 };
 use kube::ResourceExt as _;
 use provisioner_template::Retry;
@@ -87,4 +90,75 @@ async fn volumes_that_would_outlive_what_is_deleted_are_refused_before_anything_
         let world = world.until_bound().await;
         assert!(world.get::<StatefulSet>(CLAIM).is_some(), "{policy:?}");
     }
+}
+
+const GENERATED: &str = "score.dev/generated";
+
+/// What is written down of the names of generated values.
+fn names(world: &World) -> Option<String> {
+    world.get::<Secret>(RECORD).unwrap().annotations().get(GENERATED).cloned()
+}
+
+fn forget_names(world: &World) {
+    world.server.modify(NAMESPACE, RECORD, |record: &mut Secret| {
+        assert!(record.annotations_mut().remove(GENERATED).is_some());
+    });
+}
+
+fn set_password(world: &World, password: Option<&str>) {
+    world.server.modify(NAMESPACE, RECORD, |record: &mut Secret| {
+        let data = record.data.get_or_insert_default();
+        data.remove("password");
+        data.extend(password.map(|password| ("password".to_owned(), ByteString(password.into()))));
+    });
+}
+
+#[tokio::test]
+async fn a_generated_value_that_is_lost_by_itself_is_not_made_anew_over_its_last_copy() {
+    for lost in [None, Some("")] {
+        let world = World::new().until_bound().await;
+        assert_eq!(names(&world).as_deref(), Some("password"));
+        let password = world.secret(RECORD, "password").unwrap();
+        set_password(&world, lost);
+        world.server.clear_requests();
+        let world = world.restart();
+        assert_eq!(world.pass().await.unwrap(), Retry::Rarely);
+        assert_eq!(world.status().phase, ClaimPhase::Failed);
+        for words in ["(`password` in `shop-cache-generated`)", "platform team to restore it", GENERATED] {
+            assert!(world.message().contains(words), "{}", world.message());
+        }
+        assert_eq!(world.written(), ["PATCH resourceclaims"]);
+        assert_eq!(world.secret(CLAIM, "password").unwrap(), password, "{lost:?}");
+        set_password(&world, Some(&password));
+        let world = world.until_bound().await;
+        assert_eq!(world.secret(CLAIM, "password").unwrap(), password, "{lost:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_generated_value_whose_name_was_removed_is_made_anew() {
+    let world = World::new().until_bound().await;
+    let password = world.secret(RECORD, "password").unwrap();
+    set_password(&world, None);
+    forget_names(&world);
+    let world = world.until_bound().await;
+    assert_ne!(world.secret(RECORD, "password").unwrap(), password);
+    assert_eq!(world.secret(CLAIM, "password"), world.secret(RECORD, "password"));
+    assert_eq!(names(&world).as_deref(), Some("password"));
+}
+
+#[tokio::test]
+async fn the_names_of_generated_values_are_written_when_a_record_changes_and_not_before() {
+    let world = World::new().until_bound().await;
+    // As a record of an older version.
+    forget_names(&world);
+    world.server.clear_requests();
+    let world = world.restart();
+    world.pass().await.unwrap();
+    assert_eq!((names(&world), world.written()), (None, Vec::new()));
+    let other = |claim: &mut ResourceClaim| {
+        edit(claim, "/manifests/0/stringData/other", json!("{{ generated('other') }}"));
+    };
+    let world = world.changed(other).await;
+    assert_eq!(names(&world).as_deref(), Some("other,password"));
 }

@@ -142,16 +142,16 @@ pub fn troubles() -> Vec<(Wrong, ClaimPhase, &'static str, Retry)> {
             "come back later (HTTP status 429)",
             Retry::After(Duration::from_secs(40)),
         ),
-        (Wrong::Says(500, "no", None), binding, "does not work (HTTP status 500)", Retry::Soon),
+        (Wrong::Says(500, "no", None), binding, "reports an error (HTTP status 500)", Retry::Soon),
         (
             Wrong::Says(503, "", Some("100000")),
             binding,
-            "does not work (HTTP status 503)",
+            "reports an error (HTTP status 503)",
             Retry::After(Duration::from_secs(600)),
         ),
-        (Wrong::Says(200, "<html>", None), binding, "is no JSON", Retry::Soon),
-        (Wrong::Says(200, "{\"id\": ", None), binding, "is no JSON", Retry::Soon),
-        (Wrong::DoneThenSays(500, ""), binding, "does not work", Retry::Soon),
+        (Wrong::Says(200, "<html>", None), binding, "is not JSON", Retry::Soon),
+        (Wrong::Says(200, "{\"id\": ", None), binding, "is not JSON", Retry::Soon),
+        (Wrong::DoneThenSays(500, ""), binding, "reports an error", Retry::Soon),
         (Wrong::DoneThenDies, binding, "broke off", Retry::Soon),
         (Wrong::Hangs, binding, "does not answer in time", Retry::Soon),
         (Wrong::Endless, binding, "too large", Retry::Soon),
@@ -288,7 +288,7 @@ async fn what_changes_once_it_is_made_is_not_passed_on_and_said() {
     let remote = Remote::start().await;
     let world = remote.world(DeprovisionPolicy::Delete).until_bound().await;
     let world = world.changed(|claim| set_size(claim, 7)).await;
-    assert_phase(&world, ClaimPhase::Bound, "as it was asked for first");
+    assert_phase(&world, ClaimPhase::Bound, "as it was first asked for");
     assert_eq!((remote.asked("POST"), remote.buckets()[0]["size"].clone()), (1, json!(1)));
 }
 
@@ -320,7 +320,7 @@ async fn a_question_without_an_answer_is_asked_again_as_it_was() {
     world.pass().await.unwrap();
     world.server.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| set_size(claim, 7));
     let world = world.until_bound().await;
-    assert_phase(&world, ClaimPhase::Bound, "as it was asked for first");
+    assert_phase(&world, ClaimPhase::Bound, "as it was first asked for");
     assert_eq!((remote.buckets().len(), remote.buckets()[0]["size"].clone()), (1, json!(1)));
 }
 
@@ -328,10 +328,13 @@ async fn a_question_without_an_answer_is_asked_again_as_it_was() {
 async fn the_platform_is_told_what_it_has_to_set_up() {
     let remote = Remote::start().await;
     let cases: [(&str, &str); 4] = [
-        ("secret", "there is no `buckets-api` in the namespace `score-system`"),
+        (
+            "secret",
+            "`buckets-api`, which the declaration names, does not exist in the namespace `score-system`",
+        ),
         ("key", "`buckets-api` in the namespace `score-system` has no `token`"),
         ("right", "chart value `externalApi.secrets`"),
-        ("origin", "chart's value `externalApi.origins`"),
+        ("origin", "chart value `externalApi.origins`"),
     ];
     for (missing, words) in cases {
         let world = remote.world(DeprovisionPolicy::Delete);

@@ -58,5 +58,5 @@ async fn an_authority_that_is_none_is_said() {
     let world = world("https://localhost:1", Some("no certificate"));
     world.pass().await.unwrap();
     assert_eq!(world.status().phase, ClaimPhase::Failed);
-    assert!(world.message().contains("authority that is given for it is none"), "{}", world.message());
+    assert!(world.message().contains("the given CA bundle holds no PEM certificate"), "{}", world.message());
 }

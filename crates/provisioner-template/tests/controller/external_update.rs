@@ -181,7 +181,7 @@ async fn what_only_a_creation_says_is_not_passed_on_and_said() {
     let remote = Remote::start().await;
     let world = remote.changeable(|_| ()).until_bound().await;
     let world = world.changed(|claim| set_params(claim, json!({"region": "us", "size": 7}))).await;
-    assert_phase(&world, ClaimPhase::Bound, "as it was asked for first");
+    assert_phase(&world, ClaimPhase::Bound, "as it was first asked for");
     assert_eq!(sizes(&remote), json!([1, 7]), "what can be changed is");
     let world = world.changed(|claim| set_params(claim, json!({"size": 7}))).await;
     assert_phase(&world, ClaimPhase::Bound, "ready");
@@ -206,7 +206,7 @@ async fn a_declaration_that_learns_to_change_catches_up() {
         let mut world = remote.world(DeprovisionPolicy::Delete).until_bound().await;
         if changed {
             world = world.changed(|claim| set_size(claim, 7)).await;
-            assert_phase(&world, ClaimPhase::Bound, "as it was asked for first");
+            assert_phase(&world, ClaimPhase::Bound, "as it was first asked for");
         }
         let world = world.changed(make_changeable).await;
         assert_phase(&world, ClaimPhase::Bound, "ready");
@@ -216,7 +216,7 @@ async fn a_declaration_that_learns_to_change_catches_up() {
         let world = world.changed(|claim| edit(claim, "/externalApi/update", Value::Null)).await;
         assert_eq!((world.message().as_str(), world.status().phase), ("ready", ClaimPhase::Bound));
         let world = world.changed(|claim| set_size(claim, 9)).await;
-        assert_phase(&world, ClaimPhase::Bound, "as it was asked for first");
+        assert_phase(&world, ClaimPhase::Bound, "as it was first asked for");
     }
 }
 

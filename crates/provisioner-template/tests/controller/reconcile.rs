@@ -353,10 +353,10 @@ async fn what_the_platform_has_to_correct_is_said() {
         ("{helm: {}}".to_owned(), "helm: missing field `chart`", Retry::Never),
         (
             "{helm: {chart: 'oci://charts.example.com/a', version: 1.2.3}}".to_owned(),
-            "`oci://charts.example.com` is none of the places that charts may come from",
+            "`oci://charts.example.com` is not among the places for charts",
             Retry::Never,
         ),
-        (manifest("batch/v1, kind: Job"), "`batch/v1/Job` is none of the kinds", Retry::Never),
+        (manifest("batch/v1, kind: Job"), "`batch/v1/Job` is not among the kinds", Retry::Never),
         (
             manifest("example.com/v1, kind: Nothing"),
             "the cluster has no `example.com/v1/Nothing`",

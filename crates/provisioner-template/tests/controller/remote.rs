@@ -61,6 +61,7 @@ struct Inner {
     /// What was said to each key that has changed something.
     changes: BTreeMap<String, Value>,
     state: Option<String>,
+    masks: bool,
 }
 
 #[derive(Clone, Default)]
@@ -118,6 +119,11 @@ impl Remote {
     /// The state that buckets are shown in.
     pub fn set_state(&self, state: &str) {
         self.shared.0.lock().unwrap().state = Some(state.to_owned());
+    }
+
+    /// Whoever looks at a bucket sees something else in the place of its secret.
+    pub fn mask_secrets(&self) {
+        self.shared.0.lock().unwrap().masks = true;
     }
 
     /// Somebody removes everything.
@@ -264,7 +270,8 @@ impl Inner {
                     let mut shown = bucket.clone();
                     shown["state"] = self.state.clone().unwrap_or_else(|| "ready".to_owned()).into();
                     // Shown once, as many APIs do.
-                    shown["credentials"] = Value::Null;
+                    let masked = || json!({"secretKey": "********"});
+                    shown["credentials"] = if self.masks { masked() } else { Value::Null };
                     (200, shown)
                 }
                 None => (404, json!({"message": "no such bucket"})),

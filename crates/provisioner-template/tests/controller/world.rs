@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus};
+use api_types::{DeprovisionPolicy, ResourceClaim, ResourceClaimStatus, Workload};
 use controller_kit::{Cache, testing::TestApiServer};
 use k8s_openapi::api::{
     apps::v1::{StatefulSet, StatefulSetStatus},
@@ -200,6 +200,7 @@ fn served(change: impl FnOnce(&mut ResourceClaim)) -> TestApiServer {
     server.serve::<ConfigMap>();
     server.serve::<PersistentVolumeClaim>();
     server.serve::<StatefulSet>();
+    server.serve::<Workload>();
     let mut claim: ResourceClaim = serde_yaml_ng::from_str(include_str!("../fixtures/claim.yaml")).unwrap();
     change(&mut claim);
     server.insert(claim);

@@ -23,8 +23,8 @@ impl Lasting {
         lasting.retain(|name| !passed_on.iter().any(|other| is_within(name, other)));
         match lasting.iter().find(|whole| passed_on.iter().any(|part| is_within(part, whole))) {
             Some(whole) => Err(format!(
-                "names parts of `{whole}`, of which `create` takes all: name the same parts in both, so that it is known what \
-                 cannot change"
+                "uses parts of `{whole}`, and `create` uses all of it: use the same parts in both, so that the \
+                 provisioner knows what cannot change"
             )),
             None => Ok(Self(lasting)),
         }

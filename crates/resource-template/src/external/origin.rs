@@ -100,7 +100,7 @@ fn parsed(text: &str) -> Result<Url, String> {
         return Err(wrong(&"it must begin with https://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(&"credentials do not stand in it: give them by `secretRef`"));
+        return Err(wrong(&"it must not hold credentials: give them by `secretRef`"));
     }
     if url.fragment().is_some() {
         return Err(wrong(&"it has a fragment"));

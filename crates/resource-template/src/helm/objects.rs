@@ -46,7 +46,7 @@ fn documents(text: &str) -> Result<Vec<Map<String, Value>>, String> {
     let documents: Vec<Value> =
         serde_saphyr::from_multiple_with_options(text, as_helm_reads()).map_err(|error| {
             let line = error.location().map_or(0, |location| location.line());
-            format!("what comes of it is no YAML, line {line}: {error}")
+            format!("its output is not YAML, line {line}: {error}")
         })?;
     let mut objects = Vec::new();
     for document in documents {
@@ -54,7 +54,9 @@ fn documents(text: &str) -> Result<Vec<Map<String, Value>>, String> {
             Value::Null => {}
             Value::Object(fields) if fields.is_empty() => {}
             Value::Object(fields) => objects.push(without_nulls(fields)),
-            _ => return Err("what comes of it is not all objects: correct the chart, or its values".into()),
+            _ => {
+                return Err("its output holds what is not an object: correct the chart, or its values".into());
+            }
         }
     }
     Ok(objects)

@@ -23,7 +23,7 @@ const ID: &str = "helm.release";
 /// If Chart.yaml cannot be read, or there cannot be a Secret of the release's name.
 pub(super) fn record(given: &ChartInputs, about: &str, objects: &[Manifest]) -> Result<Manifest, String> {
     let about: Value =
-        serde_saphyr::from_str(about).map_err(|error| format!("its Chart.yaml is no YAML: {error}"))?;
+        serde_saphyr::from_str(about).map_err(|error| format!("its Chart.yaml is not YAML: {error}"))?;
     let kind: ObjectKind = "v1/Secret".parse().map_err(|error: ObjectKindError| error.to_string())?;
     let name = format!("sh.helm.release.v1.{}.v1", given.release).parse()?;
     // Helm takes the record also if it is not compressed.
@@ -54,7 +54,7 @@ fn content(given: &ChartInputs, about: &Value, objects: &[Manifest]) -> Value {
         "name": given.release,
         "namespace": given.namespace,
         "version": 1,
-        "info": {"status": "deployed", "description": "Made for a claim of Score, which keeps it as it should be"},
+        "info": {"status": "deployed", "description": "Managed by Score for a ResourceClaim; do not change it by hand"},
         "chart": {"metadata": Map::from_iter(known)},
         "config": given.values,
         "manifest": manifest,

@@ -27,7 +27,7 @@ impl FromStr for ChartOrigin {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |_| {
             format!(
-                "`{}` is no place of charts: write oci:// or https://, the host, and a port if there is one",
+                "`{}` is not a place for charts: write oci:// or https://, the host, and a port if there is one",
                 shortened(text)
             )
         };
@@ -146,7 +146,8 @@ pub(super) fn exact_version(value: &Value) -> Result<String, String> {
     match text.strip_prefix('v').unwrap_or(text).parse::<Version>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err(format!(
-            "`{}` is not one version, such as 1.2.3: with a range another chart would be installed without anybody's doing",
+            "`{}` is not one version, such as 1.2.3: with a range, another chart could be installed without any change \
+             here",
             shortened(text)
         )),
     }

@@ -159,7 +159,7 @@ manifests:
     let same_id = text.replace("score.dev/id: auth", "score.dev/id: secret");
     assert!(made(&declaration(&same_id), OBJECTS).unwrap_err().message.contains("`secret` is also the id"));
     let same_name = text.replace("-auth\", ann", "\", ann");
-    assert!(made(&declaration(&same_name), OBJECTS).unwrap_err().message.contains("stands there twice"));
+    assert!(made(&declaration(&same_name), OBJECTS).unwrap_err().message.contains("is declared twice"));
 }
 
 #[test]
@@ -176,16 +176,16 @@ fn what_no_manifest_may_be_no_object_of_a_chart_is() {
         (object("v1, kind: ConfigMap", "ownerReferences: []"), "metadata.ownerReferences cannot be set"),
         (object("v1, kind: ConfigMap", "labels: {score.dev/workload: x}"), "cannot be set"),
         (object("v1, kind: ConfigMap", "labels: {version: 1.0}"), "put values in quotes"),
-        (object("rbac.authorization.k8s.io/v1, kind: Role", ""), "rights are not given"),
-        (object("apiextensions.k8s.io/v1, kind: CustomResourceDefinition", ""), "the API is not changed"),
+        (object("rbac.authorization.k8s.io/v1, kind: Role", ""), "may not grant rights"),
+        (object("apiextensions.k8s.io/v1, kind: CustomResourceDefinition", ""), "may not change the API"),
         ("{kind: ConfigMap, metadata: {name: it}}".to_owned(), "it needs apiVersion"),
         ("{apiVersion: v1, kind: ConfigMap}".to_owned(), "it needs metadata.name"),
         (
             "{apiVersion: v1, kind: Secret, metadata: {name: shop-cache-generated}}".to_owned(),
             "is kept for generated",
         ),
-        ("a text".to_owned(), "not all objects"),
-        ("a: [".to_owned(), "no YAML"),
+        ("a text".to_owned(), "not an object"),
+        ("a: [".to_owned(), "not YAML"),
         (
             format!("{0}\n---\n{0}", object("v1, kind: ConfigMap", "")),
             "is the second that expressions would call `configmap_it`",
@@ -244,7 +244,7 @@ fn a_chart_that_is_not_pinned_or_leads_elsewhere_is_refused_with_the_place() {
         ("chart: 'oci://charts.example.com/a:1.2.3'", "helm.chart", "`version`"),
         ("chart: 'oci://charts.example.com/../a'", "helm.chart", "path of a chart"),
         ("chart: 'oci://charts.example.com/a?b'", "helm.chart", "path of a chart"),
-        ("chart: 'oci://user:pw@charts.example.com/a'", "helm.chart", "no place of charts"),
+        ("chart: 'oci://user:pw@charts.example.com/a'", "helm.chart", "not a place for charts"),
         ("chart: 'oci://{{ params.host }}/a'", "helm.chart", "template"),
         (
             "chart: --post-renderer=x, repository: 'https://charts.example.com'",
@@ -286,5 +286,5 @@ fn a_chart_that_is_not_pinned_or_leads_elsewhere_is_refused_with_the_place() {
     let both =
         json!({"helm": {"chart": "oci://charts.example.com/cache", "version": "1.2.3"}, "externalApi": {}});
     let problems = crate::check(both.as_object().unwrap());
-    assert!(problems.iter().any(|problem| problem.message.contains("stands alone")), "{problems:?}");
+    assert!(problems.iter().any(|problem| problem.message.contains("cannot be combined")), "{problems:?}");
 }

@@ -175,6 +175,27 @@ fn a_route_to_a_port_that_the_workload_does_not_have_is_the_users_to_correct() {
 }
 
 #[test]
+fn a_port_that_the_other_workload_does_not_have_is_waited_for() {
+    let declaration = Declaration::read(&parameters("service-port.yaml", "default")).unwrap();
+    let case = "{file: service-port.yaml, class: default, params: {workload: api, port: web}, outputs: {}}";
+    let inputs = declaration.inputs(&claim(&serde_yaml_ng::from_str(case).unwrap())).unwrap();
+    let named = |name: &str| json!({"ports": [{"port": 9}, {"name": name, "port": 80}]});
+    for (spec, waits) in [
+        (json!({}), true),
+        (json!({"service": {}}), true),
+        (json!({"service": {"ports": []}}), true),
+        (json!({"service": named("admin")}), true),
+        (json!({"service": named("web")}), false),
+    ] {
+        let other = json!({"metadata": {"name": "api"}, "spec": spec});
+        let live = Live { reads: [("other".to_owned(), other)].into(), ..Live::default() };
+        let message = "the other Workload has no such port".to_owned();
+        let expected = if waits { Readiness::NotYet(Some(message)) } else { Readiness::Ready };
+        assert_eq!(declaration.readiness(&Scope::of(&inputs, &live)).unwrap(), expected, "{spec}");
+    }
+}
+
+#[test]
 fn the_example_of_the_page_works_in_less_than_sixty_lines() {
     let page = include_str!("../../../../docs/provisioners.md");
     let text = example_of(page, "A type of your own");
