@@ -102,7 +102,7 @@ pub enum Error {
     )]
     Manifest(String),
     /// No layer, or more than one, is the document. Holds the media types of all layers.
-    #[error("the artifact must have one layer of type {MEDIA_TYPE}, and it has {}; push it anew", list(.0))]
+    #[error("the artifact must have one layer of type {MEDIA_TYPE}, and it has {}; push it again", list(.0))]
     Layers(Vec<String>),
     /// The document is larger than [`LIMIT`].
     #[error("the document is larger than {LIMIT} bytes; make it shorter")]

@@ -24,7 +24,7 @@ pub enum ReferenceError {
     )]
     NoDigest,
     /// Its digest is of another kind.
-    #[error("the digest must be one of SHA-256: @sha256:…")]
+    #[error("the digest must be a SHA-256 digest: @sha256:…")]
     Algorithm,
 }
 

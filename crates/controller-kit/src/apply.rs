@@ -245,6 +245,14 @@ impl Applier {
         }
     }
 
+    /// Merges `body` into `object`.
+    pub(crate) async fn merge<K>(&self, object: &K, body: &Value) -> Result<K, kube::Error>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        self.client.request(request::merge(object, self.field_manager, body)?).await
+    }
+
     async fn delete_with<K: Resource>(
         &self,
         kind: &K::DynamicType,

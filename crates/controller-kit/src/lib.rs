@@ -13,6 +13,7 @@ mod cache;
 mod client;
 mod crds;
 mod digest;
+mod exact;
 mod exporter;
 mod feed;
 mod guard;

@@ -28,6 +28,14 @@ pub(crate) fn apply_status<K: Resource<DynamicType = ()>>(object: &K, manager: &
         .map_err(kube::Error::BuildRequest)
 }
 
+/// A merge of `body` into `object`.
+pub(crate) fn merge<K: Resource<DynamicType = ()>>(object: &K, manager: &str, body: &Value) -> Built {
+    let parameters = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    paths(&(), object)
+        .patch(&object.name_any(), &parameters, &Patch::Merge(body))
+        .map_err(kube::Error::BuildRequest)
+}
+
 /// A deletion of exactly this object, not of one that has its name by now, along with what it owns, as `policy` says.
 /// `version`, if given, is the only one that is deleted.
 pub(crate) fn delete<K: Resource>(

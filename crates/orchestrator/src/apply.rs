@@ -100,7 +100,8 @@ async fn apply_plan(
             ask(applier, plan, live, world.now).await.map_err(Error::Plan)
         },
         async {
-            applier.apply(emitted.exposure.clone(), world.exposure.as_deref()).await.map_err(Error::Exposure)
+            let (exposure, live) = (emitted.exposure.clone(), world.exposure.as_deref());
+            applier.apply_exactly(exposure, live).await.map_err(Error::Exposure)
         },
     )
     .await?;

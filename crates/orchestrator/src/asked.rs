@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt as _, api::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Applies `desired`, asked at `now`, unless `live` shows that this would change nothing but the time.
+/// Applies `desired`, asked at `now`, unless `live` shows that this would change nothing but the time; what somebody else
+/// has added to its spec is taken out.
 ///
 /// # Errors
 /// Whatever the API server or the way to it objects to.
@@ -25,10 +26,10 @@ where
     let before = live.and_then(|live| live.annotations().get(ANNOTATION_ASKED_AT));
     let as_before = with_time(desired, before.cloned());
     if !applier.would_write(&as_before, live)? {
-        return Ok(Applied::Unchanged);
+        return applier.take_out(&as_before, live).await;
     }
     let seconds = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    applier.apply(with_time(as_before, Some(seconds.to_string())), live).await
+    applier.apply_exactly(with_time(as_before, Some(seconds.to_string())), live).await
 }
 
 fn with_time<K: Resource>(mut object: K, time: Option<String>) -> K {

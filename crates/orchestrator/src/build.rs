@@ -6,11 +6,12 @@ use std::{
 };
 
 use api_types::{
-    ClaimSummary, OpenObject, Output, PlanClaim, Reason, ResourceClaim, Template, TemplateKind, Workload,
-    WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec, WorkloadRef, metadata,
+    ClaimSummary, DeprovisionPolicy, OpenObject, Output, PlanClaim, Reason, ResourceClaim, Template,
+    TemplateKind, Workload, WorkloadExposure, WorkloadExposureSpec, WorkloadPlan, WorkloadPlanSpec,
+    WorkloadRef, metadata,
 };
 use controller_kit::owner_reference;
-use kube::api::ObjectMeta;
+use kube::{ResourceExt, api::ObjectMeta};
 use platform::{
     config::Backend,
     decide::{Decision, Refusal},
@@ -27,7 +28,7 @@ use url::Url;
 
 use crate::{
     DEFINITION,
-    claims::{Dependency, Outputs, dependencies, kept_by},
+    claims::{Dependency, Outputs, dependencies, is_orphan, kept_by, not_asked},
     dereference::World,
     governance::Platform,
     sharing,
@@ -48,7 +49,8 @@ pub struct Built {
     pub summaries: Vec<ClaimSummary>,
     /// The plan, or why the last one stays as it is.
     pub projection: Projection,
-    /// Shared claims that this Workload defines and that others use, while its own spec is not valid.
+    /// Claims that are not asked anew: shared ones that this Workload defines and that others use, while its own spec is
+    /// not valid, and those of which the platform says something else now than what is to become of them at the end.
     pub kept: Vec<ResourceClaim>,
     /// Claims that nothing uses any more.
     pub obsolete: Vec<Arc<ResourceClaim>>,
@@ -99,17 +101,31 @@ pub fn build(
     platform: &Platform,
     world: &World,
 ) -> Built {
-    match platform.decide(workload, valid) {
+    let given = sharing::defined_for(workload, &world.shared);
+    let mut built = match platform.decide(workload, valid, &given) {
         Ok(decision) => build_allowed(workload, &decision, world),
         Err(refusal) => Built {
             inputs: refused(&refusal),
             dependencies: BTreeMap::new(),
             summaries: known_so_far(workload, world),
             projection: Projection::Stands,
-            kept: kept_by(workload, world),
+            kept: kept_by(workload, platform, world),
             obsolete: Vec::new(),
         },
-    }
+    };
+    let asked = built.claims().map(ResourceExt::name_any).collect();
+    built.kept.extend(not_asked(workload, &asked, platform, world));
+    built.obsolete.retain(|claim| knows_its_end(claim, &built.kept));
+    built
+}
+
+/// Whether the provisioner of a claim knows what is to become of the resource, so that the claim may go.
+fn knows_its_end(claim: &ResourceClaim, kept: &[ResourceClaim]) -> bool {
+    let observed = claim.status.as_ref().and_then(|status| status.observed_generation);
+    let is_told = claim.spec.deprovision_policy == DeprovisionPolicy::Delete
+        || claim.status.is_none()
+        || observed == claim.metadata.generation;
+    is_told && !kept.iter().any(|kept| kept.metadata.name == claim.metadata.name)
 }
 
 fn refused(refusal: &Refusal) -> Verdict {
@@ -206,10 +222,10 @@ fn asked_of_another(backend: &Backend, world: &World) -> Option<Withdrawn> {
 fn predecessor(valid: &ValidWorkload, world: &World) -> Option<String> {
     let plan = world.plan.as_ref().map(|plan| (&plan.metadata, &plan.spec.workload_ref));
     let exposure = world.exposure.as_ref().map(|exposure| (&exposure.metadata, &exposure.spec.workload_ref));
-    let leaving = [plan, exposure]
-        .into_iter()
-        .flatten()
-        .any(|(metadata, workload)| workload.uid != valid.uid || metadata.deletion_timestamp.is_some());
+    let leaving = [plan, exposure].into_iter().flatten().any(|(metadata, workload)| {
+        let is_anothers = workload.uid != valid.uid && !is_orphan(metadata);
+        is_anothers || metadata.deletion_timestamp.is_some()
+    });
     leaving.then(|| "Waiting until what ran before under this name is gone.".to_owned())
 }
 

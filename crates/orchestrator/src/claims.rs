@@ -1,6 +1,9 @@
 //! What is to be done about each dependency, and how it is. Pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use api_types::{
     ClaimPhase, ClaimSummary, OpenObject, Output, ResourceClaim, ResourceClaimSpec, Workload, WorkloadRef,
@@ -24,6 +27,7 @@ use score_spec::{
 use crate::{
     DEFINITION,
     dereference::World,
+    governance::Platform,
     sharing::{Declaration, Shared},
     status,
 };
@@ -85,12 +89,26 @@ impl Asked<'_> {
         match shared.definition() {
             Some(definition) if self.defines(&definition) => self.defined(shared, world, outputs),
             definition => {
-                // What cannot be provided at all cannot be for whoever defines it either.
-                let hopeless =
-                    self.spec(outputs, live).err().filter(|found| found.phase == ClaimPhase::Failed);
+                let hopeless = self.hopeless(definition, outputs, live);
                 hopeless.map_or_else(|| self.used(shared, definition, world), Dependency::without_claim)
             }
         }
+    }
+
+    /// Why a shared resource that another declaration defines cannot be provided at all: then it cannot be for that one
+    /// either. Params that are left out here are judged there.
+    fn hopeless(
+        &self,
+        definition: Option<Declaration<'_>>,
+        outputs: &Outputs,
+        live: Option<&ResourceClaim>,
+    ) -> Option<ClaimSummary> {
+        let gives_params = definition.is_some_and(|definition| definition.resource.params.is_some());
+        let found = match gives_params && self.resource.params.is_none() {
+            true => self.provider().map(drop),
+            false => self.spec(outputs, live).map(drop),
+        };
+        found.err().filter(|found| found.phase == ClaimPhase::Failed)
     }
 
     fn defines(&self, definition: &Declaration<'_>) -> bool {
@@ -124,7 +142,9 @@ impl Asked<'_> {
         // Whoever does not own it could lose it at any time.
         let held = shared.claim.as_deref().filter(|_| shared.is_held_by(self.workload));
         match held.filter(|live| live.metadata.deletion_timestamp.is_none()) {
-            Some(live) => Dependency::answered(None, status::summary_of(key, live, world.now), Some(live)),
+            Some(live) => {
+                self.judged(Dependency::answered(None, status::summary_of(key, live, world.now), Some(live)))
+            }
             None => Dependency::without_claim(status::waiting(key, awaiting(definition))),
         }
     }
@@ -144,14 +164,7 @@ impl Asked<'_> {
     ) -> Result<ResourceClaimSpec, ClaimSummary> {
         let key = self.key.as_str();
         let (type_, class) = (self.resource.type_.to_string(), self.resource.class.to_string());
-        let provided = match self.provided {
-            Some(Ok(provided)) => provided,
-            Some(Err(nobody)) => return Err(status::failed(key, format!("{nobody}."))),
-            // There is a decision for every resource.
-            None => {
-                return Err(status::waiting(key, "the platform has not decided about it yet.".to_owned()));
-            }
-        };
+        let provided = self.provider()?;
         let Provision { provisioner, class: found, .. } = &provided.provision;
         let params = self.params(provisioner, outputs)?;
         Ok(ResourceClaimSpec {
@@ -167,6 +180,17 @@ impl Asked<'_> {
             parameters: Some(found.parameters.clone()).filter(|parameters| !parameters.is_empty()),
             deprovision_policy: provided.policy(live.is_some_and(is_released)),
         })
+    }
+
+    /// Who provides the resource, and as what.
+    fn provider(&self) -> Result<&Provided<'_>, ClaimSummary> {
+        let key = self.key.as_str();
+        match self.provided {
+            Some(Ok(provided)) => Ok(provided),
+            Some(Err(nobody)) => Err(status::failed(key, format!("{nobody}."))),
+            // There is a decision for every resource.
+            None => Err(status::waiting(key, "the platform has not decided about it yet.".to_owned())),
+        }
     }
 
     /// The params with every placeholder resolved, and judged again: what outputs bring, nobody has seen before.
@@ -186,8 +210,10 @@ impl Asked<'_> {
         let written = self.workload.spec.resources.get(key).and_then(|resource| resource.params.as_ref());
         let errors = platform::params::errors(provisioner, self.key, written, params.clone());
         if !errors.is_empty() {
-            let message =
-                format!("its params, with outputs put in, are not what it takes: {}.", joined(&errors));
+            let message = format!(
+                "its params, once placeholders are resolved, do not match what the resource type accepts: {}.",
+                joined(&errors)
+            );
             return Err(status::failed(key, message));
         }
         Ok(params)
@@ -201,19 +227,15 @@ impl Asked<'_> {
         if !is_shared && (owner.name != wanted.name || live.spec.key != spec.key || live.spec.id != spec.id) {
             return Err(collides(key, live));
         }
-        if (!is_shared && owner.uid != wanted.uid) || live.metadata.deletion_timestamp.is_some() {
+        let is_anothers = !is_shared && owner.uid != wanted.uid && !is_orphan(&live.metadata);
+        if is_anothers || live.metadata.deletion_timestamp.is_some() {
             let message = "waiting until what it replaces, which has the same name, is gone.".to_owned();
             return Err(status::waiting(key, message));
         }
         let identity =
             |spec: &ResourceClaimSpec| (spec.type_.clone(), spec.class.clone(), spec.provisioner.clone());
         if identity(&live.spec) != identity(spec) {
-            let message = format!(
-                "it was provided as `{}` ({}) and cannot become `{}` ({}), which would lose its data: use another \
-                 key for the new one, and this one goes once nothing uses it.",
-                live.spec.type_, live.spec.class, spec.type_, spec.class
-            );
-            return Err(status::failed(key, message));
+            return Err(status::failed(key, cannot_become(&live.spec, spec)));
         }
         Ok(())
     }
@@ -244,7 +266,25 @@ impl Asked<'_> {
                 status::waiting(key, format!("waiting for `{}`, which provides it.", claim.spec.provisioner))
             }
         };
-        Dependency::answered(Some(claim), summary, answered)
+        self.judged(Dependency::answered(Some(claim), summary, answered))
+    }
+
+    /// The dependency, which has failed if its outputs are not what the platform declares for its type.
+    fn judged(&self, dependency: Dependency) -> Dependency {
+        let (Some(Ok(provided)), Some(outputs)) = (self.provided, &dependency.outputs) else {
+            return dependency;
+        };
+        let errors = platform::params::errors_of_outputs(provided.provision.provisioner, outputs);
+        if errors.is_empty() {
+            return dependency;
+        }
+        let message = format!(
+            "what it gives is not what the platform declares for `{}`, so ask your platform team: {}.",
+            self.resource.type_,
+            joined(&errors)
+        );
+        let summary = status::failed(self.key.as_str(), message);
+        Dependency { summary, outputs: None, revision: None, ..dependency }
     }
 }
 
@@ -265,6 +305,12 @@ impl Dependency {
             answer.map(|status| (status.outputs.clone(), status.outputs_revision.clone())).unzip();
         Self { claim, summary, outputs, revision: revision.flatten() }
     }
+}
+
+/// Whether somebody deleted the owner and left this behind on purpose, as `kubectl delete --cascade=orphan` does. It is the
+/// next owner's then: nobody will collect it.
+pub fn is_orphan(metadata: &ObjectMeta) -> bool {
+    metadata.owner_references.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// Whether the platform lets the policy of a protected claim take its course.
@@ -298,10 +344,31 @@ fn with_defaults(defaults: &OpenObject, params: Option<OpenObject>) -> Option<Op
 fn awaiting(definition: Option<Declaration<'_>>) -> String {
     match definition {
         Some(Declaration { workload, key, .. }) => {
-            format!("waiting for Workload `{}`, whose dependency `{key}` it is too.", workload.name_any())
+            format!(
+                "waiting for Workload `{}`, which defines it as its dependency `{key}`.",
+                workload.name_any()
+            )
         }
         None => "waiting until its new version is known.".to_owned(),
     }
+}
+
+/// Why a claim does not become what is wanted now, and what to do.
+fn cannot_become(live: &ResourceClaimSpec, wanted: &ResourceClaimSpec) -> String {
+    if (&live.type_, &live.class) != (&wanted.type_, &wanted.class) {
+        return format!(
+            "it was provided as `{}` ({}) and cannot become `{}` ({}), which would lose its data: use another key for \
+             the new one, and this one goes once nothing uses it.",
+            live.type_, live.class, wanted.type_, wanted.class
+        );
+    }
+    let (former, name) = (&live.provisioner, if wanted.id.is_some() { "id" } else { "key" });
+    format!(
+        "it was provided by `{former}`, and `{}` cannot take it over without losing its data: if you have changed its \
+         params, change them back, else ask your platform team to have `{former}` provide it again. A new one under \
+         another {name} starts empty.",
+        wanted.provisioner
+    )
 }
 
 fn collides(key: &str, live: &ResourceClaim) -> ClaimSummary {
@@ -312,22 +379,64 @@ fn collides(key: &str, live: &ResourceClaim) -> ClaimSummary {
     status::failed(key, message)
 }
 
-/// The claims that stay as they are while `workload`, which defines them, is not valid: only who owns them may change.
-pub fn kept_by(workload: &Workload, world: &World) -> Vec<ResourceClaim> {
+/// The claims that stay as they are while `workload`, which defines them, is not valid: only who owns them may change, and
+/// what the platform says about their end.
+pub fn kept_by(workload: &Workload, platform: &Platform, world: &World) -> Vec<ResourceClaim> {
     let mine = |shared: &&Shared| {
         shared.definition().is_some_and(|definition| definition.workload.name_any() == workload.name_any())
     };
-    world.shared.values().filter(mine).filter_map(kept).collect()
+    let is_released = |shared: &Shared| shared.claim.as_deref().is_some_and(is_released);
+    let said = |shared: &Shared| Some(as_platform_says(kept(shared)?, is_released(shared), platform));
+    world.shared.values().filter(mine).filter_map(said).collect()
+}
+
+/// The claims of `workload` itself that are not among those `asked` by name, as far as the platform says something else
+/// now than what is to become of the resource when nothing uses it any more: that may be as soon as the Workload goes.
+pub fn not_asked(
+    workload: &Workload,
+    asked: &BTreeSet<String>,
+    platform: &Platform,
+    world: &World,
+) -> Vec<ResourceClaim> {
+    let own = world.claims_of(workload.metadata.uid.as_deref()).filter(|live| {
+        let is_own = live.spec.id.is_none() && live.metadata.deletion_timestamp.is_none();
+        is_own && !asked.contains(&live.name_any())
+    });
+    let said = own.filter_map(|live| {
+        let owners = vec![owner_reference(workload)];
+        let namespace = live.namespace().unwrap_or_default();
+        let as_it_is = claim(live.name_any(), namespace, live.spec.clone(), owners);
+        let as_it_is = with_protection_of(as_it_is, live);
+        let now = as_platform_says(as_it_is.clone(), is_released(live), platform);
+        (now != as_it_is).then_some(now)
+    });
+    said.collect()
+}
+
+/// The claim with what the platform says now about the resource's end; as it is where nobody would provide it any more.
+fn as_platform_says(mut claim: ResourceClaim, is_released: bool, platform: &Platform) -> ResourceClaim {
+    let Some(provided) = platform.standing(&claim.spec) else { return claim };
+    claim.spec.deprovision_policy = provided.policy(is_released);
+    if provided.is_protected() && !is_released {
+        claim.labels_mut().insert(LABEL_PROTECTED.to_owned(), "true".to_owned());
+    } else {
+        claim.labels_mut().remove(LABEL_PROTECTED);
+    }
+    claim
+}
+
+fn with_protection_of(mut claim: ResourceClaim, live: &ResourceClaim) -> ResourceClaim {
+    let protected = live.labels().get_key_value(LABEL_PROTECTED);
+    claim.labels_mut().extend(protected.map(|(key, value)| (key.clone(), value.clone())));
+    claim
 }
 
 /// The claim as it is, for those who own it now.
 fn kept(shared: &Shared) -> Option<ResourceClaim> {
     let live = shared.claim.as_ref()?;
     let is_shared = live.spec.id.is_some() && live.metadata.deletion_timestamp.is_none();
-    let mut claim = shared_claim(shared, &live.namespace().unwrap_or_default(), live.spec.clone());
-    let protected = live.labels().get_key_value(LABEL_PROTECTED);
-    claim.labels_mut().extend(protected.map(|(key, value)| (key.clone(), value.clone())));
-    is_shared.then_some(claim)
+    let claim = shared_claim(shared, &live.namespace().unwrap_or_default(), live.spec.clone());
+    is_shared.then(|| with_protection_of(claim, live))
 }
 
 fn shared_claim(shared: &Shared, namespace: &str, spec: ResourceClaimSpec) -> ResourceClaim {

@@ -10,13 +10,28 @@ use super::*;
 fn workload(namespace: &str, name: &str, spec: &Value) -> Workload {
     let mut document = json!({
         "apiVersion": "score.dev/v1b1", "kind": "Workload",
-        "metadata": {"name": name, "namespace": namespace, "uid": name, "generation": 1},
+        "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"), "generation": 1},
         "spec": {"containers": {"main": {"image": "registry.example.com/app:1"}}},
     });
     for (key, value) in spec.as_object().unwrap() {
         document["spec"][key] = value.clone();
     }
     serde_json::from_value(document).unwrap()
+}
+
+/// Of a database that its Workload does not declare any more.
+fn claim() -> ResourceClaim {
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": "plain-db", "namespace": "dev", "uid": "c",
+            "ownerReferences": [{"apiVersion": "score.dev/v1b1", "kind": "Workload", "name": "plain", "uid": "dev-plain"}],
+        },
+        "spec": {
+            "workloadRef": {"name": "plain", "uid": "dev-plain"}, "key": "db", "type": "postgres", "class": "default",
+            "provisioner": "provisioner-postgres", "deprovisionPolicy": "Delete",
+        },
+    }))
+    .unwrap()
 }
 
 fn namespace(name: &str, env: &str) -> PartialObjectMeta<Namespace> {
@@ -52,8 +67,8 @@ impl Stage {
             workload("prod", "stateful", &database),
             workload("dev", "plain", &json!({})),
         ];
-        let mut stage =
-            Self { sender, concerned: Concerned::new(governance, Cache::from_objects(workloads)) };
+        let (workloads, claims) = (Cache::from_objects(workloads), Cache::from_objects([claim()]));
+        let mut stage = Self { sender, concerned: Concerned::new(governance, workloads, claims) };
         assert_eq!(stage.by(Change::Everywhere).len(), 3);
         assert_eq!(stage.by(Change::Everywhere), [""; 0]);
         stage
@@ -69,12 +84,12 @@ impl Stage {
 }
 
 #[test]
-fn another_provisioner_concerns_those_who_use_the_resource() {
+fn another_policy_concerns_those_who_declare_the_resource_and_those_who_have_one_still() {
     let mut stage = Stage::new();
     stage
         .sender
         .send_replace(config(&BUILTIN.replace("deprovisionPolicy: Delete", "deprovisionPolicy: Retain")));
-    assert_eq!(stage.by(Change::Everywhere), ["prod/stateful"]);
+    assert_eq!(stage.by(Change::Everywhere), ["dev/plain", "prod/stateful"]);
 }
 
 #[test]

@@ -135,7 +135,8 @@ fn span(workload: &Workload, world: &World) -> Span {
 }
 
 /// What is told while a Workload moves from one runtime to another.
-const MOVING: &str = "The platform runs the Workload in another place from now on: it begins there once it has ended where it ran.";
+const MOVING: &str = "The platform moves the Workload to another runtime: it starts there as soon as it has stopped on \
+                      the former one. Wait.";
 
 /// What the pass found, for the status. `world` is what is there after it.
 fn findings(workload: &Workload, built: Built, world: &World) -> Findings {
@@ -165,12 +166,12 @@ fn untaken(exposure: &WorkloadExposure) -> String {
     let class = &exposure.spec.runtime_class;
     match answered_by_runtime(exposure) {
         None => format!(
-            "Nobody has taken the Workload up: ask your platform team whether a runtime of class `{class}` is installed \
-             and runs, or choose another spec.profile."
+            "No runtime has taken the Workload up: ask your platform team whether a runtime of class `{class}` is \
+             installed and runs, or choose another spec.profile."
         ),
         Some(_) => format!(
-            "Nobody has taken this version of the Workload up, and the one before stays as it is: ask your platform team \
-             whether the runtime of class `{class}` runs."
+            "No runtime has taken this version of the Workload up, and the one before stays as it is: ask your \
+             platform team whether the runtime of class `{class}` runs."
         ),
     }
 }
@@ -209,7 +210,8 @@ pub async fn run(kit: &Kit, orchestrator: Orchestrator, triggers: Triggers) {
     let (of_claims, of_plans, of_exposures) = (caches.clone(), caches.clone(), caches.clone());
     let Triggers { workloads, claims, plans, exposures, platform } = triggers;
     let counted = orchestrator.counted.clone();
-    let mut concerned = Concerned::new(orchestrator.governance.clone(), caches.workloads.clone());
+    let mut concerned =
+        Concerned::new(orchestrator.governance.clone(), caches.workloads.clone(), caches.claims.clone());
     let of_platform = caches.clone();
     let platform = platform.flat_map(move |change: Change| {
         counted.notify_one();

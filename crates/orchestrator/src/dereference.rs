@@ -170,7 +170,15 @@ fn one_shared(caches: &Caches, platform: &Platform, namespace: &str, name: &str)
         (is_same && stays(&workload) && may_run_with_it).then_some(workload)
     });
     let former = former.collect();
-    Shared::new(name.to_owned(), users, former, claim, |user| platform.lets_run(user))
+    Shared::new(name.to_owned(), users, former, claim, |user| lets_run(caches, platform, namespace, user))
+}
+
+/// Whether the platform lets `user` run, given the params of others for what it shares with them.
+fn lets_run(caches: &Caches, platform: &Platform, namespace: &str, user: &Workload) -> bool {
+    let claims = sharing::claims_shared_by(user);
+    let sharers: Vec<_> = claims.iter().flat_map(|claim| caches.sharers.get(namespace, claim)).collect();
+    let params = sharing::params_among(sharers.iter().map(Arc::as_ref));
+    platform.lets_run(user, &sharing::given_to(user, &params))
 }
 
 #[cfg(test)]

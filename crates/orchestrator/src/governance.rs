@@ -4,14 +4,15 @@ mod parsed;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api_types::{PlatformPolicy, Workload};
+use api_types::{PlatformPolicy, ResourceClaimSpec, Workload};
 use controller_kit::{Cache, CacheClosed};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use platform::{
     config::Config,
-    decide::{Decision, Refusal, decide},
+    decide::{Decision, GivenParams, Provided, Refusal, decide},
     policy::Policies,
+    standing::standing,
 };
 use score_spec::validate::{FieldError, ValidWorkload, validate};
 use tokio::sync::watch;
@@ -92,7 +93,8 @@ impl Platform {
         Self { config, policies, labels }
     }
 
-    /// Decides for a Workload, of which `valid` is the valid view, or what is wrong with it.
+    /// Decides for a Workload, of which `valid` is the valid view, or what is wrong with it. What it shares with others
+    /// has the params that are `given` by them where it gives none.
     ///
     /// # Errors
     /// Why it is not rolled out as it is.
@@ -100,13 +102,19 @@ impl Platform {
         &self,
         workload: &Workload,
         valid: Result<ValidWorkload, Vec<FieldError>>,
+        given: &GivenParams<'_>,
     ) -> Result<Decision<'_>, Refusal> {
-        decide(workload, valid, &self.config, &self.policies.terms(&self.labels))
+        decide(workload, valid, given, &self.config, &self.policies.terms(&self.labels))
     }
 
-    /// Whether `workload` is valid and allowed as it stands alone.
-    pub fn lets_run(&self, workload: &Workload) -> bool {
-        self.decide(workload, validate(workload)).is_ok()
+    /// How the resource of a claim stands now, whatever its Workload says by now; none where nobody would provide it.
+    pub fn standing(&self, claim: &ResourceClaimSpec) -> Option<Provided<'_>> {
+        standing(claim, &self.config, &self.policies.terms(&self.labels))
+    }
+
+    /// Whether `workload` is valid and allowed, whatever others define, with the params that are `given` by them.
+    pub fn lets_run(&self, workload: &Workload, given: &GivenParams<'_>) -> bool {
+        self.decide(workload, validate(workload), given).is_ok()
     }
 
     /// The policies that apply.

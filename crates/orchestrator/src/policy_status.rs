@@ -14,7 +14,10 @@ use kube::ResourceExt as _;
 use platform::{decide::Refusal, policy::Policies};
 use tokio::sync::Notify;
 
-use crate::governance::Governance;
+use crate::{
+    governance::{Governance, Platform},
+    sharing::{self, SharedParams},
+};
 
 /// How long changes are gathered before they are counted.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -81,26 +84,34 @@ pub async fn write(
 /// The counts by the names of policies.
 pub fn count(governance: &Governance, workloads: &[Arc<Workload>]) -> BTreeMap<String, Count> {
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    let mut platforms = BTreeMap::new();
+    let mut by_namespace: BTreeMap<String, Vec<&Workload>> = BTreeMap::new();
     for workload in workloads {
-        let namespace = workload.namespace().unwrap_or_default();
-        let platform =
-            platforms.entry(namespace).or_insert_with_key(|namespace| governance.in_namespace(namespace));
-        let Some(platform) = platform else { continue };
-        let blocking: BTreeSet<String> =
-            match platform.decide(workload, score_spec::validate::validate(workload)) {
-                Err(Refusal::Policy(violations)) => {
-                    violations.into_iter().map(|violation| violation.policy).collect()
-                }
-                Ok(_) | Err(Refusal::Spec(_)) => BTreeSet::new(),
-            };
-        for name in platform.policy_names() {
-            let count = counts.entry(name.to_owned()).or_default();
-            count.matching += 1;
-            count.blocked += i32::from(blocking.contains(name));
+        by_namespace.entry(workload.namespace().unwrap_or_default()).or_default().push(workload);
+    }
+    for (namespace, workloads) in by_namespace {
+        let Some(platform) = governance.in_namespace(&namespace) else { continue };
+        let params = sharing::params_among(workloads.iter().copied());
+        for workload in workloads {
+            let blocking = blocking(&platform, workload, &params);
+            for name in platform.policy_names() {
+                let count = counts.entry(name.to_owned()).or_default();
+                count.matching += 1;
+                count.blocked += i32::from(blocking.contains(name));
+            }
         }
     }
     counts
+}
+
+/// The names of the policies that a Workload breaks.
+fn blocking(platform: &Platform, workload: &Workload, params: &SharedParams<'_>) -> BTreeSet<String> {
+    let valid = score_spec::validate::validate(workload);
+    match platform.decide(workload, valid, &sharing::given_to(workload, params)) {
+        Err(Refusal::Policy(violations)) => {
+            violations.into_iter().map(|violation| violation.policy).collect()
+        }
+        Ok(_) | Err(Refusal::Spec(_)) => BTreeSet::new(),
+    }
 }
 
 /// The status of a policy. The same counts make the same status.

@@ -39,11 +39,11 @@ impl Refusal {
     }
 }
 
-const UNFIT: &str = "The platform cannot record what this version of the Workload needs, so the last one stays: make \
-                     large files and variables smaller, or ask your platform team for the reason.";
+const UNFIT: &str = "The platform cannot record what this version of the Workload needs, so the previous one stays: \
+                     make large files and variables smaller, or ask your platform team for the reason.";
 
-const DENIED: &str = "The platform does not allow what this version of the Workload needs, so the last one stays: ask your \
-                      platform team for the reason.";
+const DENIED: &str = "The platform does not allow what this version of the Workload needs, so the previous one stays: \
+                      ask your platform team for the reason.";
 
 /// Why it is forbidden: `exceeded quota: NAME, requested: …`, a rule, or a right that is missing.
 fn denied(text: &str) -> (Reason, String) {
@@ -52,8 +52,8 @@ fn denied(text: &str) -> (Reason, String) {
     };
     let name = quota.split(',').next().unwrap_or_default();
     let message = format!(
-        "The quota `{name}` leaves no room for what this version of the Workload needs, so the last one stays: remove \
-         what is not needed, or ask your platform team to raise the quota."
+        "The quota `{name}` leaves no room for what this version of the Workload needs, so the previous one stays: \
+         remove what is not needed, or ask your platform team to raise the quota."
     );
     (Reason::QuotaExceeded, message)
 }

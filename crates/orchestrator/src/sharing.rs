@@ -7,6 +7,7 @@
 
 mod cycle;
 mod definers;
+mod params;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,6 +24,7 @@ use score_spec::{
 
 pub use cycle::cycles;
 use definers::{Declared, Definers};
+pub use params::{SharedParams, defined_for, given_to, params_among};
 
 /// A resource that Workloads share.
 #[derive(Clone, Debug, Default)]

@@ -27,14 +27,15 @@ pub struct ValidateArgs {
     /// A file with PlatformPolicies; may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub policy: Vec<PathBuf>,
-    /// A label of the namespace that the Workloads are in; may be given more than once.
+    /// A label of the namespaces that the Workloads are in; may be given more than once. The label
+    /// `kubernetes.io/metadata.name` is added automatically.
     #[arg(long = "namespace-labels", value_name = "KEY=VALUE", value_parser = label)]
     pub namespace_labels: Vec<(String, String)>,
     /// A file with the ResourceClaims that are there, as `kubectl get resourceclaim.score.dev --output yaml` prints them;
-    /// may be given more than once. Then it is told what becomes of each resource.
+    /// may be given more than once. The report then says what becomes of each resource.
     #[arg(long, value_name = "FILE")]
     pub live: Vec<PathBuf>,
-    /// Files with Workloads; what else is in them is passed over.
+    /// Files with Workloads; other objects in them are skipped.
     #[arg(value_name = "WORKLOAD-FILES")]
     pub files: Vec<PathBuf>,
 }

@@ -20,8 +20,8 @@ use crate::{
 
 pub(crate) use defaults::with_defaults;
 pub(crate) use fields::annotation_of;
-pub(crate) use kinds::kind_of;
 pub use kinds::{Kind, check_kind};
+pub(crate) use kinds::{check_own_kind, kind_of};
 
 /// The profile to run with; it goes before `spec.profile`.
 pub const PROFILE: &str = "score.dev/profile";

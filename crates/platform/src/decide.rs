@@ -3,21 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api_types::{DeprovisionPolicy, OpenObject, Workload};
+use kube::ResourceExt as _;
 use quantity::Quantity;
 use score_spec::{
     names::ResourceKey,
-    validate::{FieldError, ValidWorkload},
+    validate::{FieldError, ValidResource, ValidWorkload, valid_resources},
 };
 
 use crate::{
-    annotations::{self, Asked, annotation_of, check_kind, kind_of},
+    annotations::{self, Asked, Kind, annotation_of, check_kind, check_own_kind, kind_of},
     config::Config,
     policy::{Terms, Violation},
     provision::{Need, NotProvided, Provision},
-    resources,
+    resources::{self, Provisions, Resources, given_params},
     select::{AskedBy, Demand, Selection},
     values::merged,
 };
+
+/// Params of resources that Workloads share, by the keys under which one of these declares them, as another one gives
+/// them. They count where its own declaration gives none.
+pub type GivenParams<'a> = BTreeMap<&'a str, &'a OpenObject>;
 
 /// What the platform decides for a Workload that is valid and allowed.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,56 +70,52 @@ pub enum Refusal {
     Policy(Vec<Violation>),
 }
 
-/// Decides for `workload`, of which `valid` is the valid view, or what is wrong with it.
+/// Decides for `workload`, of which `valid` is the valid view, or what is wrong with it. What it shares with others has
+/// the params that are `given` by them where it gives none.
 ///
 /// # Errors
-/// Everything that is wrong with the spec and the annotations; if there is nothing, everything that a policy forbids.
+/// Everything that is wrong with the spec and the annotations, as far as one error does not hide another; if there is
+/// nothing, everything that a policy forbids.
 pub fn decide<'a>(
     workload: &Workload,
     valid: Result<ValidWorkload, Vec<FieldError>>,
+    given: &GivenParams<'_>,
     config: &'a Config,
     terms: &Terms<'_>,
 ) -> Result<Decision<'a>, Refusal> {
-    let no_labels = BTreeMap::new();
-    let own = workload.metadata.annotations.as_ref().unwrap_or(&no_labels);
+    let (own, given) = (workload.annotations(), given_params(workload, given));
     let annotations = terms.with_annotations(own, &workload.spec.containers);
     let asked = annotations::read(&annotations, &workload.spec.containers);
-    let (mut valid, mut asked) = both(valid, asked).map_err(Refusal::Spec)?;
+    let (mut valid, mut asked) = match (valid, asked) {
+        (Ok(valid), Ok(asked)) => (valid, asked),
+        (valid, asked) => {
+            return Err(Refusal::Spec(errors_of_both(workload, valid, asked, &annotations, &given, config)));
+        }
+    };
     terms.fill_in(&mut valid);
-    let labels = workload.metadata.labels.as_ref().unwrap_or(&no_labels);
-    let policy = terms.profile();
     let selection = config.select(&Demand {
-        profile: profile(&asked, &valid, policy),
-        ..demand(labels, &asked, &valid, workload)
+        profile: profile(&asked, &valid, terms.profile()),
+        ..demand(workload.labels(), &asked, &valid, workload)
     });
     let values = match &selection {
         Selection::Chosen(choice) => composed(choice.backend.values.clone(), &mut asked.values, own),
         Selection::Nothing(_) => OpenObject::default(),
     };
-    let need =
-        |key: &ResourceKey| needed(labels, &asked, &valid, workload, key).map(|need| config.provision(&need));
-    let provisions = valid.resources.keys().filter_map(|key| Some((key.clone(), need(key)?)));
-    let provisions: BTreeMap<_, _> = provisions.collect();
-    let mut errors = resources::errors(workload, &valid, &provisions);
+    let provisions = provisions_of(workload, &valid.resources, &asked, &given, config);
+    let mut errors = resources::errors(workload, &valid.resources, &given, &provisions);
     if matches!(selection, Selection::Chosen(_)) {
         errors.extend(check_kind(&annotations, &asked.values, &values));
     }
     if !errors.is_empty() {
         return Err(Refusal::Spec(errors));
     }
-    let violations = terms.violations(&valid, &asked);
+    let violations = terms.violations(&valid, &asked, own);
     if !violations.is_empty() {
         return Err(Refusal::Policy(violations));
     }
-    let resources = provisions.into_iter().map(|(key, provision)| {
-        let provided = provision.map(|provision| Provided {
-            deprovision_policy: deprovision_policy(terms, &provision),
-            provision,
-        });
-        (key, provided)
-    });
+    let provided = |provision: Provision<'a>| provided(terms, provision);
     Ok(Decision {
-        resources: resources.collect(),
+        resources: provisions.into_iter().map(|(key, found)| (key, found.map(provided))).collect(),
         workload: valid,
         selection,
         values,
@@ -122,19 +123,56 @@ pub fn decide<'a>(
     })
 }
 
-/// Both, or the errors of both.
-fn both<A, B>(
-    one: Result<A, Vec<FieldError>>,
-    other: Result<B, Vec<FieldError>>,
-) -> Result<(A, B), Vec<FieldError>> {
-    match (one, other) {
-        (Ok(one), Ok(other)) => Ok((one, other)),
-        (one, other) => Err(one.err().into_iter().chain(other.err()).flatten().collect()),
+fn provided<'a>(terms: &Terms<'_>, provision: Provision<'a>) -> Provided<'a> {
+    Provided { deprovision_policy: deprovision_policy(terms, &provision), provision }
+}
+
+/// What is wrong with the spec, the annotations or both, and what else can be told all the same.
+fn errors_of_both(
+    workload: &Workload,
+    valid: Result<ValidWorkload, Vec<FieldError>>,
+    asked: Result<Asked, Vec<FieldError>>,
+    annotations: &BTreeMap<String, String>,
+    given: &GivenParams<'_>,
+    config: &Config,
+) -> Vec<FieldError> {
+    let of_resources = errors_of_resources(workload, &valid, &asked, given, config);
+    let of_kind = errors_of_kind(&asked, annotations, workload.annotations());
+    let errors = valid.err().into_iter().chain(asked.err()).chain([of_resources, of_kind]);
+    errors.flatten().collect()
+}
+
+/// What is wrong with the resources that are valid, although the spec or the annotations are not. Who provides a
+/// resource does not depend on annotations; only whether this Workload gets it does.
+fn errors_of_resources(
+    workload: &Workload,
+    valid: &Result<ValidWorkload, Vec<FieldError>>,
+    asked: &Result<Asked, Vec<FieldError>>,
+    given: &GivenParams<'_>,
+    config: &Config,
+) -> Vec<FieldError> {
+    let found = valid.as_ref().map_or_else(|_| valid_resources(workload), |valid| valid.resources.clone());
+    let asked = asked.clone().unwrap_or_default();
+    let provisions = provisions_of(workload, &found, &asked, given, config);
+    resources::errors(workload, &found, given, &provisions)
+}
+
+/// What of the annotations has no meaning for the kind of work that they name, although the spec is not valid.
+fn errors_of_kind(
+    asked: &Result<Asked, Vec<FieldError>>,
+    annotations: &BTreeMap<String, String>,
+    own: &BTreeMap<String, String>,
+) -> Vec<FieldError> {
+    let Ok(asked) = asked else { return Vec::new() };
+    let mut values = asked.values.clone();
+    if let Some(kind) = kind_of([&values]) {
+        keep_fitting(kind, &mut values, own);
     }
+    check_own_kind(annotations, &values)
 }
 
 /// A policy speaks for its namespaces, so it goes before the configuration; losing data is nobody's default.
-fn deprovision_policy(terms: &Terms<'_>, provision: &Provision<'_>) -> DeprovisionPolicy {
+pub(crate) fn deprovision_policy(terms: &Terms<'_>, provision: &Provision<'_>) -> DeprovisionPolicy {
     let configured = provision.provisioner.deprovision_policy;
     terms.deprovision_policy().or(configured).unwrap_or(DeprovisionPolicy::Retain)
 }
@@ -172,31 +210,35 @@ fn demand<'a>(
     }
 }
 
-fn needed<'a>(
-    labels: &'a BTreeMap<String, String>,
-    asked: &'a Asked,
-    valid: &'a ValidWorkload,
-    workload: &'a Workload,
-    key: &ResourceKey,
-) -> Option<Need<'a>> {
-    let resource = valid.resources.get(key)?;
-    Some(Need {
-        type_: &resource.type_,
-        class: &resource.class,
-        id: resource.id.as_ref(),
-        params: workload.spec.resources.get(key.as_str()).and_then(|resource| resource.params.as_ref()),
-        labels,
-        requirements: &asked.requirements,
-        regions: &asked.regions,
-    })
+/// Who provides each of these resources, or why nobody does.
+fn provisions_of<'a>(
+    workload: &Workload,
+    resources: &Resources,
+    asked: &Asked,
+    given: &GivenParams<'_>,
+    config: &'a Config,
+) -> Provisions<'a> {
+    let own_params = |key: &ResourceKey| workload.spec.resources.get(key.as_str())?.params.as_ref();
+    let provision = |(key, resource): (&ResourceKey, &ValidResource)| {
+        let need = Need {
+            type_: &resource.type_,
+            class: &resource.class,
+            id: resource.id.as_ref(),
+            params: own_params(key).or_else(|| given.get(key.as_str()).copied()),
+            labels: workload.labels(),
+            requirements: &asked.requirements,
+            regions: &asked.regions,
+        };
+        (key.clone(), config.provision(&need))
+    };
+    resources.iter().map(provision).collect()
 }
 
 /// The platform's values with the Workload's on top. What a platform says for every Workload gives way where it does not
 /// fit this one: nobody can remove what they did not write.
 fn composed(mut platform: OpenObject, asked: &mut OpenObject, own: &BTreeMap<String, String>) -> OpenObject {
     if let Some(kind) = kind_of([&*asked, &platform]) {
-        let is_own = |value: &str| annotation_of(value).is_some_and(|key| own.contains_key(key));
-        asked.0.retain(|value, _| kind.takes(value) || is_own(value));
+        keep_fitting(kind, asked, own);
         // Without a kind asked for, the platform has said both.
         let is_its_kind = !asked.0.contains_key("kind");
         platform.0.retain(|value, _| kind.takes(value) || is_its_kind);
@@ -208,4 +250,10 @@ fn composed(mut platform: OpenObject, asked: &mut OpenObject, own: &BTreeMap<Str
         .collect();
     platform.0.retain(|key, _| !excluded.contains(key.as_str()));
     merged(platform, asked.clone())
+}
+
+/// Of what is asked for, what the Workload asks for itself, and what else means something for its kind of work.
+fn keep_fitting(kind: Kind, asked: &mut OpenObject, own: &BTreeMap<String, String>) {
+    let is_own = |value: &str| annotation_of(value).is_some_and(|key| own.contains_key(key));
+    asked.0.retain(|value, _| kind.takes(value) || is_own(value));
 }

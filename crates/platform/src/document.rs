@@ -117,7 +117,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     type Value = Node;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any YAML that JSON can say")
+        formatter.write_str("YAML that can be written as JSON")
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
@@ -133,7 +133,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Node, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("this number cannot be JSON"))?;
+        // As the API server writes it, without a fraction; else what was read here would differ from that for ever.
+        let is_whole = value.fract() == 0.0 && value.abs() < 1e21;
+        let whole = is_whole.then(|| format!("{value:.0}").parse().ok()).flatten();
+        let number = whole.or_else(|| Number::from_f64(value));
+        let number = number.ok_or_else(|| E::custom("this number cannot be written as JSON"))?;
         Ok(Node::Scalar(Value::Number(number)))
     }
 
@@ -185,6 +189,12 @@ list:
 ---
 second: 2
 ";
+
+    #[test]
+    fn a_whole_number_is_as_the_api_server_gives_it_back_however_it_is_written() {
+        let documents = parse_all("[1.0, -2.0, 1e3, 0.5, 1e20, 1e30]").unwrap();
+        assert_eq!(documents[0].value.to_string(), "[1,-2,1000,0.5,1e+20,1e+30]");
+    }
 
     #[test]
     fn every_field_knows_its_line() {

@@ -23,6 +23,7 @@ mod reader;
 mod resources;
 pub mod schema;
 pub mod select;
+pub mod standing;
 pub mod values;
 
 /// Names in a sentence.

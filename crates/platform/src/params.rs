@@ -1,8 +1,8 @@
-//! What the schema of a provisioner says of the params of a resource.
+//! What the schemas of a provisioner say of the params of a resource, and of its outputs.
 
 use std::collections::BTreeMap;
 
-use api_types::OpenObject;
+use api_types::{OpenObject, Output};
 use score_spec::{
     names::ResourceKey,
     path::FieldPath,
@@ -37,6 +37,17 @@ pub fn errors(
     read_scalars(schema, &texts, &mut params);
     let path = FieldPath::root("spec").field("resources").key(key.as_str()).field("params");
     schema.errors(&params, &path, |place| open.keys().any(|open| is_within(place, open)))
+}
+
+/// How `outputs` are not what the provisioner is declared to give. Of one that is secret, only that it is there is judged.
+pub fn errors_of_outputs(provisioner: &Provisioner, outputs: &BTreeMap<String, Output>) -> Vec<FieldError> {
+    let Some(schema) = &provisioner.outputs_schema else { return Vec::new() };
+    let value = |output: &Output| output.value.clone().unwrap_or_default();
+    let given = outputs.iter().map(|(name, output)| (name.clone(), value(output))).collect();
+    let secret = outputs.iter().filter(|(_, output)| output.secret_key_ref.is_some());
+    let secret: Vec<_> = secret.map(|(name, _)| below("", name)).collect();
+    let is_secret = |place: &str| secret.iter().any(|secret| secret == place);
+    schema.violations(&Value::Object(given), &FieldPath::root("outputs"), is_secret)
 }
 
 /// The params as far as they are known before there is any output. What is not is null: no text.

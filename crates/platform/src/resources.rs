@@ -2,36 +2,59 @@
 
 use std::collections::BTreeMap;
 
-use api_types::{OpenObject, Workload};
+use api_types::{OpenObject, Resource, Workload};
 use quantity::Quantity;
 use score_spec::{
+    identity::ResourceUid,
     names::ResourceKey,
     path::FieldPath,
     placeholder::Template,
-    validate::{FieldError, ValidWorkload},
+    validate::{FieldError, ValidResource},
 };
 use serde_json::Value;
 
 use crate::{
+    decide::GivenParams,
     errors::Errors,
     listed,
     params::{self, before_outputs},
     provision::{NotProvided, Provision},
 };
 
-type Provisions<'a> = BTreeMap<ResourceKey, Result<Provision<'a>, NotProvided>>;
+/// The resources of a Workload that are valid.
+pub(crate) type Resources = BTreeMap<ResourceKey, ValidResource>;
+/// Who provides each of them, or why nobody does.
+pub(crate) type Provisions<'a> = BTreeMap<ResourceKey, Result<Provision<'a>, NotProvided>>;
 
-/// Params that their provisioner does not take, and placeholders for outputs that it does not give.
+/// The params of those resources of a Workload whose own declaration gives none: those that another declaration of this
+/// Workload gives, or else those of others.
+pub(crate) fn given_params<'a>(workload: &'a Workload, by_others: &GivenParams<'a>) -> GivenParams<'a> {
+    let resources = &workload.spec.resources;
+    let with_params = resources
+        .values()
+        .filter_map(|resource| Some((ResourceUid::of_shared(resource)?, resource.params.as_ref()?)));
+    let by_itself: BTreeMap<ResourceUid, &OpenObject> = with_params.collect();
+    let given = |(key, resource): (&'a String, &Resource)| {
+        let uid = ResourceUid::of_shared(resource).filter(|_| resource.params.is_none())?;
+        let params = by_itself.get(&uid).or_else(|| by_others.get(key.as_str()))?;
+        Some((key.as_str(), *params))
+    };
+    resources.iter().filter_map(given).collect()
+}
+
+/// Params that their provisioner does not take, and placeholders for outputs that it does not give. Params that another
+/// declaration gives are judged there.
 pub(crate) fn errors(
     workload: &Workload,
-    valid: &ValidWorkload,
+    resources: &Resources,
+    given: &GivenParams<'_>,
     provisions: &Provisions<'_>,
 ) -> Vec<FieldError> {
     let mut found = Vec::new();
-    for (key, provision) in provisions {
+    for (key, provision) in provisions.iter().filter(|(key, _)| !given.contains_key(key.as_str())) {
         let Ok(provision) = provision else { continue };
         let written = workload.spec.resources.get(key.as_str()).and_then(|resource| resource.params.as_ref());
-        let params = valid.resources.get(key).and_then(|resource| resource.params.as_ref());
+        let params = resources.get(key).and_then(|resource| resource.params.as_ref());
         found.extend(params::errors(provision.provisioner, key, written, params.map(before_outputs)));
     }
     found.extend(unknown_outputs(workload, provisions));

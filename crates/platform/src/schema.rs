@@ -21,7 +21,10 @@ impl Schema {
         node.object(errors)?;
         let message = |error: ValidationError<'_>| {
             let place = path_of("", node.value, error.instance_path().as_str());
-            format!("is no JSON schema: {error} (at {})", if place.is_empty() { "its root" } else { &place })
+            format!(
+                "is not a valid JSON schema: {error} (at {})",
+                if place.is_empty() { "its root" } else { &place }
+            )
         };
         let validator = errors.keep(jsonschema::validator_for(node.value).map_err(message), &node.path)?;
         Some(Self { document: node.value.clone(), validator: Arc::new(validator) })
@@ -35,11 +38,22 @@ impl Schema {
         path: &FieldPath,
         is_open: impl Fn(&str) -> bool,
     ) -> Vec<FieldError> {
+        let found = self.violations(value, path, is_open).into_iter();
+        found.map(|error| FieldError { message: format!("{}: correct it", error.message), ..error }).collect()
+    }
+
+    /// As [`Self::errors`], for those who can do nothing about it.
+    pub(crate) fn violations(
+        &self,
+        value: &Value,
+        path: &FieldPath,
+        is_open: impl Fn(&str) -> bool,
+    ) -> Vec<FieldError> {
         let found = self.validator.iter_errors(value);
         let judged = found.filter(|error| !is_open(error.instance_path().as_str()));
         let located = judged.map(|error| FieldError {
             path: path_of(&path.to_string(), value, error.instance_path().as_str()),
-            message: format!("{error}: correct it"),
+            message: error.to_string(),
         });
         located.collect()
     }

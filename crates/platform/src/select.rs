@@ -274,9 +274,9 @@ impl fmt::Display for Misfit {
                 "does not offer {}, which metadata.annotations[score.dev/requirements] asks for",
                 listed(features.iter())
             ),
-            Self::Regions(regions) if regions.is_empty() => {
-                f.write_str("says of no region that it is there (metadata.annotations[score.dev/regions])")
-            }
+            Self::Regions(regions) if regions.is_empty() => f.write_str(
+                "names no region, and the Workload asks for one (metadata.annotations[score.dev/regions])",
+            ),
             Self::Regions(regions) => {
                 let regions = listed(regions.iter());
                 write!(f, "is in {regions} only (metadata.annotations[score.dev/regions])")

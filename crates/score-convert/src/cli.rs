@@ -121,7 +121,7 @@ fn again<'a>(
         line: None,
         path: "metadata.name".to_owned(),
         message: format!(
-            "{name:?} is also the name of a Workload of {}: rename one, or convert them by themselves for different \
+            "{name:?} is also the name of a Workload of {}: rename one, or convert them separately for different \
              namespaces",
             first.display()
         ),

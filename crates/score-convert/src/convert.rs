@@ -87,7 +87,7 @@ impl Converter {
             Ok(workload) => Some(workload),
             Err(error) => {
                 if problems.is_empty() {
-                    problems.add(&place, format_args!("is no Workload: {error}"));
+                    problems.add(&place, format_args!("is not a Workload: {error}"));
                 }
                 None
             }

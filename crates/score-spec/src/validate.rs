@@ -13,8 +13,11 @@ mod service;
 mod template;
 mod workload;
 
+use std::collections::BTreeMap;
+
 use api_types::Workload;
 
+use crate::names::ResourceKey;
 use errors::Errors;
 pub use errors::FieldError;
 pub use model::{
@@ -34,4 +37,10 @@ pub fn validate(workload: &Workload) -> Result<ValidWorkload, Vec<FieldError>> {
     let mut errors = Errors::default();
     let valid = workload::valid(workload, &mut errors);
     errors.or_valid(valid)
+}
+
+/// The resources of a Workload that are valid, for those who judge them further although something else of the Workload
+/// is not: a schema of their params, say, has more to tell of them.
+pub fn valid_resources(workload: &Workload) -> BTreeMap<ResourceKey, ValidResource> {
+    workload::valid_resources(workload)
 }

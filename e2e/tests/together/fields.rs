@@ -261,6 +261,38 @@ async fn http_probes_send_their_headers_to_their_path_and_port() -> Result {
     .await
 }
 
+/// A server that speaks plain HTTP, and a probe of it.
+fn probed(name: &str, probe: &str) -> String {
+    let spec = r#"
+  containers:
+    main:
+      image: BUSYBOX
+      command: [/bin/busybox, nc, -ll, -p, "8081", -e, /bin/busybox, sh, /answer]
+      files:
+        /answer: {noExpand: true, content: "read -r line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'"}
+      readinessProbe: {httpGet: {path: /, port: 8081PROBE}}
+"#;
+    workload(name, &spec.replace("PROBE", probe))
+}
+
+#[tokio::test]
+async fn http_probes_use_the_scheme_and_ask_the_host_that_they_are_given() -> Result {
+    with_namespace("probe-scheme", async |context: Context| {
+        context.apply(&probed("plain", ", scheme: HTTP")).await?;
+        context.apply(&probed("encrypted", ", scheme: HTTPS")).await?;
+        context.apply(&probed("elsewhere", ", host: 127.0.0.1")).await?;
+        context.wait_ready("plain").await?;
+        let is_told = |it: &Workload| {
+            namespace::message(it, ConditionType::Ready).contains("spec.containers.main.readinessProbe")
+        };
+        for name in ["encrypted", "elsewhere"] {
+            until_there(&context.api(), name, "told about its probe", PATIENCE, is_told).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// When a container began to run.
 fn began(pod: &Pod, container: &str) -> Result<Timestamp> {
     let state = status(pod, container)?.state.clone().unwrap_or_default();

@@ -12,6 +12,8 @@ use e2e::{Context, Result, audit, controllers, namespace, seed, wait, with_names
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::ResourceExt as _;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, ValidationDirective};
+use score_spec::project::{Resolution, containers};
+use score_spec::validate::validate;
 use serde_json::{Value, json};
 use workload_gen::{Generator, Invalid, Settings, applied};
 
@@ -42,10 +44,19 @@ fn generator(settings: Settings) -> Result<Generator> {
 
 /// Creates a Workload that need not fit the type, as `kubectl create` does.
 async fn create(context: &Context, object: &Value, dry_run: bool) -> Result<kube::Result<DynamicObject>> {
+    create_in(context, "workloads", object, dry_run).await
+}
+
+async fn create_in(
+    context: &Context,
+    resource: &str,
+    object: &Value,
+    dry_run: bool,
+) -> Result<kube::Result<DynamicObject>> {
     let dry_run = if dry_run { "&dryRun=All" } else { "" };
     let namespace = &context.namespace;
     let uri =
-        format!("/apis/score.dev/v1b1/namespaces/{namespace}/workloads?fieldValidation=Strict{dry_run}");
+        format!("/apis/score.dev/v1b1/namespaces/{namespace}/{resource}?fieldValidation=Strict{dry_run}");
     let request = http::Request::post(uri).header(http::header::CONTENT_TYPE, "application/json");
     Ok(context.client.request(request.body(serde_json::to_vec(object)?)?).await)
 }
@@ -59,6 +70,47 @@ async fn random_valid_workloads_are_accepted() -> Result {
         let accepted = stream::iter(&objects).map(async |object| {
             let outcome = create(&context, object, true).await?;
             outcome.with_context(|| format!("refused although it is valid:\n{object:#}"))
+        });
+        accepted.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
+    })
+    .await
+}
+
+/// The plan of a Workload of the generator, once its dependencies have answered.
+fn plan(generator: &Generator, workload: &Workload, namespace: &str) -> Result<Value> {
+    let valid = validate(workload).map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    let Resolution::Resolved(containers) = containers(&valid, &generator.outputs(workload)) else {
+        anyhow::bail!("some outputs are missing: {workload:#?}");
+    };
+    let reference = json!({"name": valid.name.as_str(), "uid": "u"});
+    Ok(json!({
+        "apiVersion": "score.dev/v1b1",
+        "kind": "WorkloadPlan",
+        "metadata": {"name": valid.name.as_str(), "namespace": namespace},
+        "spec": {
+            "workloadRef": reference,
+            "observedWorkloadGeneration": 1,
+            "runtimeClass": "none",
+            "backendId": "none",
+            "template": {"kind": "manifests"},
+            "containers": containers,
+            "service": valid.service(),
+        },
+    }))
+}
+
+#[tokio::test]
+async fn the_plans_of_random_valid_workloads_are_accepted() -> Result {
+    with_namespace("random-plans", async |context: Context| {
+        let mut generator = generator(Settings::default())?;
+        let plans = (0..WORKLOADS).map(|_| {
+            let workload = generator.valid()?;
+            plan(&generator, &workload, &context.namespace)
+        });
+        let plans: Vec<Value> = plans.collect::<Result<_>>()?;
+        let accepted = stream::iter(&plans).map(async |object| {
+            let outcome = create_in(&context, "workloadplans", object, true).await?;
+            outcome.with_context(|| format!("the API server refuses the plan:\n{object:#}"))
         });
         accepted.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
     })

@@ -160,7 +160,7 @@ impl Follower {
 /// An invalid document may have many errors: a line for each.
 fn log(trouble: &Trouble, note: &str) {
     let Trouble::Invalid(errors) = trouble else {
-        tracing::error!(note, "there is no configuration where it should be");
+        tracing::error!(note, "the configuration cannot be loaded");
         return;
     };
     for error in &errors.0 {

@@ -57,8 +57,8 @@ impl Settled {
     /// What to tell of `trouble`.
     pub fn note(&self, trouble: &Trouble) -> String {
         match &self.in_force {
-            Some((_, origin)) => format!("not used, the {origin} one serves on: {trouble}"),
-            None => format!("not used, and no other one serves: {trouble}"),
+            Some((_, origin)) => format!("not used, the {origin} one is in force: {trouble}"),
+            None => format!("not used, and no other one is in force: {trouble}"),
         }
     }
 }
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(settled.remember, Some(fetched(&named("old"))));
         let trouble = settled.trouble.clone().unwrap();
         assert_eq!(trouble.reason(), "ConfigUnavailable");
-        assert_eq!(settled.note(&trouble), "not used, the last-good one serves on: down");
+        assert_eq!(settled.note(&trouble), "not used, the last-good one is in force: down");
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         {
             let settled = settle(current, None);
             assert_eq!((in_force(&settled), &settled.remember), (None, &None));
-            assert!(settled.note(&settled.trouble.clone().unwrap()).contains("no other one serves"));
+            assert!(settled.note(&settled.trouble.clone().unwrap()).contains("no other one is in force"));
         }
     }
 

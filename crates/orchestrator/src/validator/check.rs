@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use api_types::{PlatformPolicy, Workload};
+use api_types::{PlatformPolicy, ResourceClaim, Workload};
 use controller_kit::Cache;
 use jiff::Timestamp;
-use kube::CustomResourceExt as _;
+use kube::{CustomResourceExt as _, ResourceExt as _};
 use platform::{
+    annotations,
     config::{BUILTIN, Config},
     decide::{Decision, Refusal},
     document::Document,
@@ -17,7 +18,7 @@ use score_spec::validate::FieldError;
 use serde_json::{Value, json};
 
 use super::{Found, Report, admission::Admission, live};
-use crate::{caches::Caches, dereference::dereference, governance::Platform, validate::validate};
+use crate::{caches::Caches, dereference::dereference, governance::Platform, sharing, validate::validate};
 
 /// What the platform would say of a Workload.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,13 +64,31 @@ pub fn check(
         let uid = live::uid_of(workload, &claims);
         workload.metadata.uid = uid.or_else(|| workload.metadata.name.clone());
     }
-    let Some(config) = config else { return report };
-    let platform = Platform::new(Arc::new(config), Arc::new(Policies::new(&policies)), labels);
+    let Some(config) = config else {
+        given.iter().for_each(|given| check_alone(given, &mut report));
+        return report;
+    };
+    let (config, policies) = (Arc::new(config), Arc::new(Policies::new(&policies)));
+    let platform = |workload: &Workload| {
+        Platform::new(config.clone(), policies.clone(), labels_around(workload, &labels))
+    };
+    check_all(&given, claims, platform, !live.is_empty(), &mut report);
+    report
+}
+
+/// Judges the Workloads, each on the platform that there is for it.
+fn check_all(
+    given: &[Given<'_>],
+    claims: Vec<ResourceClaim>,
+    platform: impl Fn(&Workload) -> Platform,
+    with_live: bool,
+    report: &mut Report,
+) {
     let all = Cache::from_objects(given.iter().map(|given| given.workload.clone()));
     let caches =
         Caches::new(all, Cache::from_objects(claims), Cache::from_objects([]), Cache::from_objects([]));
-    for Given { file, document, workload } in &given {
-        let verdict = verdict(workload, &caches, &platform, !live.is_empty());
+    for Given { file, document, workload } in given {
+        let verdict = verdict(workload, &caches, &platform(workload), with_live);
         for (path, text) in &verdict.errors {
             report.error(file, document.lines.of(path), text);
         }
@@ -77,7 +96,26 @@ pub fn check(
             report.valid(file, document.lines.of(""), name_of(workload), verdict.notes);
         }
     }
-    report
+}
+
+/// Tells what is wrong with a Workload whatever the platform is: with its spec, and with its own annotations.
+fn check_alone(given: &Given<'_>, report: &mut Report) {
+    let Given { file, document, workload } = given;
+    let spec = score_spec::validate::validate(workload).err();
+    let asked = annotations::read(workload.annotations(), &workload.spec.containers).err();
+    for error in spec.into_iter().chain(asked).flatten() {
+        report.error(file, document.lines.of(&error.path), &error);
+    }
+    let note = "is not checked against the rules of the platform, since its configuration is not valid";
+    report.note(file, document.lines.of(""), format!("{} {note}", name_of(workload)));
+}
+
+/// The labels of the namespace that a Workload is in: those that are given, and its name, which the API server adds.
+fn labels_around(workload: &Workload, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let name = workload.metadata.namespace.clone().unwrap_or_default();
+    let mut labels = given.clone();
+    labels.entry("kubernetes.io/metadata.name".to_owned()).or_insert(name);
+    labels
 }
 
 fn read_config(file: Option<&Found>, report: &mut Report) -> Option<Config> {
@@ -97,7 +135,7 @@ fn read_config(file: Option<&Found>, report: &mut Report) -> Option<Config> {
     }
 }
 
-/// The documents of a file that are objects of a kind; the others are passed over, and said to be.
+/// The documents of a file that are objects of a kind; the others are skipped, and said to be.
 fn of_kind<'a>(file: &'a Found, kind: &str, report: &mut Report) -> Vec<&'a Document> {
     let documents = match &file.documents {
         Ok(documents) => documents,
@@ -114,7 +152,7 @@ fn of_kind<'a>(file: &'a Found, kind: &str, report: &mut Report) -> Vec<&'a Docu
             report.note(
                 &file.name,
                 document.lines.of(""),
-                format!("passed over: a {found}, no {kind} of score.dev/v1b1"),
+                format!("skipped: a {found}, not a {kind} of score.dev/v1b1"),
             );
         }
         wanted
@@ -187,7 +225,8 @@ fn as_stored(mut workload: Workload) -> Workload {
 /// What the controller finds, in its own words.
 fn verdict(workload: &Workload, caches: &Caches, platform: &Platform, with_live: bool) -> Verdict {
     let world = dereference(caches, platform, workload, Timestamp::UNIX_EPOCH);
-    match platform.decide(workload, validate(workload, &world)) {
+    let given = sharing::defined_for(workload, &world.shared);
+    match platform.decide(workload, validate(workload, &world), &given) {
         Ok(decision) => {
             let mut verdict = decided(&decision);
             if with_live {

@@ -34,11 +34,11 @@ pub(super) fn read(files: &[Found], report: &mut Report) -> Vec<ResourceClaim> {
 
 fn claim(object: &Value) -> Result<ResourceClaim, String> {
     if object["apiVersion"] != "score.dev/v1b1" || object["kind"] != "ResourceClaim" {
-        return Err("holds what is no ResourceClaim of score.dev/v1b1: give what \
+        return Err("holds an object that is not a ResourceClaim of score.dev/v1b1: give what \
                     `kubectl get resourceclaim.score.dev --output yaml` prints"
             .to_owned());
     }
-    serde_json::from_value(object.clone()).map_err(|error| format!("no ResourceClaim: {error}"))
+    serde_json::from_value(object.clone()).map_err(|error| format!("not a valid ResourceClaim: {error}"))
 }
 
 /// The uid of the Workload that is there under the name of this one, if it has claims.
@@ -90,11 +90,11 @@ fn end(claim: &ResourceClaim) -> String {
     let end = match claim.spec.deprovision_policy {
         DeprovisionPolicy::Delete => "will be deleted with its data",
         DeprovisionPolicy::Retain if claim.labels().contains_key(LABEL_PROTECTED) => {
-            "is protected, so it will be released, and kept for who asks for it again under this key: to have it deleted \
-             instead, your platform team sets the annotation score.dev/release=true on its claim first"
+            "is protected, so it will be released, and kept until it is asked for again under this key: to have it \
+             deleted instead, your platform team sets the annotation score.dev/release=true on its claim first"
         }
-        DeprovisionPolicy::Retain => "will be released, and kept for who asks for it again under this key",
-        DeprovisionPolicy::Orphan => "will be orphaned: it stays, and nobody looks after it",
+        DeprovisionPolicy::Retain => "will be released, and kept until it is asked for again under this key",
+        DeprovisionPolicy::Orphan => "will be orphaned: it stays, and nothing manages it any more",
     };
     format!("resource `{}`: {end}, once this version runs", claim.spec.key)
 }

@@ -106,8 +106,10 @@ async fn without_the_registry_the_last_good_document_serves_on_and_outlives_the_
         until("what is kept serves another Workload", || is_planned(&again)).await;
         assert!(tells(VALID) && server.list::<Event>().is_empty(), "the registry is not needed for that");
         name(&server, &next);
-        until("that it is gone is told", || is_told(&server, "ConfigUnavailable", "last-good one serves on"))
-            .await;
+        until("that it is gone is told", || {
+            is_told(&server, "ConfigUnavailable", "last-good one is in force")
+        })
+        .await;
         assert!(tells(NOT_VALID));
         assert_eq!(backend(&again).as_deref(), Some("first"));
         registry.serve();
@@ -125,7 +127,7 @@ async fn who_names_an_artifact_that_cannot_be_had_gets_no_other() {
     let stage = Stage::on(server.clone(), fixture("web.yaml"));
     name(&server, &artifact);
     during(&server, &[], async |tells| {
-        until("it is told", || is_told(&server, "ConfigUnavailable", "no other one serves")).await;
+        until("it is told", || is_told(&server, "ConfigUnavailable", "no other one is in force")).await;
         assert!(tells(NOT_VALID) && stage.plan().is_none());
     })
     .await;

@@ -7,6 +7,7 @@ mod annotations;
 mod artifact;
 mod containers;
 mod definition;
+mod left_out;
 mod living;
 mod many;
 mod platform_living;
@@ -18,6 +19,8 @@ mod sharing;
 mod stage;
 
 use api_types::{ClaimPhase, ResourceClaim, WorkloadExposure, WorkloadPlan, WorkloadPlanSpec};
+use kube::api::ObjectMeta;
+use platform::config::BUILTIN;
 use serde_json::json;
 use stage::{NAMESPACE, Stage, fixture, outcome};
 
@@ -279,6 +282,27 @@ async fn a_claim_does_not_become_another_type_which_would_lose_its_data() {
 }
 
 #[tokio::test]
+async fn a_claim_does_not_go_from_provisioner_to_provisioner_and_both_are_named() {
+    let stage = running_with_database().await;
+    let before = stage.claim("shop-api-db");
+    let renamed = BUILTIN.replace("provisioner: provisioner-postgres", "provisioner: postgres-next");
+    let stage = stage.configured(&renamed);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.claim("shop-api-db"), before);
+    assert_eq!(stage.condition("ClaimsReady"), "False/BindingFailed");
+    let message = stage.message("ClaimsReady");
+    for words in
+        ["`provisioner-postgres`", "`postgres-next`", "ask your platform team", "another key starts empty"]
+    {
+        assert!(message.contains(words), "{message}");
+    }
+    assert!(!message.contains("cannot become"), "{message}");
+    let stage = stage.configured(BUILTIN);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("Ready"), "True/Succeeded");
+}
+
+#[tokio::test]
 async fn a_claim_of_another_workload_in_the_way_is_left_alone_and_named() {
     let stage = Stage::with("db.yaml");
     let foreign = json!({
@@ -311,6 +335,26 @@ async fn what_an_earlier_workload_of_the_name_left_is_waited_for() {
     }
     stage.pass().await.unwrap();
     assert_eq!(stage.claim("shop-api-db").unwrap().spec.workload_ref.uid, "uid-new");
+}
+
+#[tokio::test]
+async fn what_was_left_behind_on_purpose_is_taken_over_by_the_next_workload_of_the_name() {
+    let stage = running_with_database().await;
+    stage.recreate("uid-new");
+    let orphan = |metadata: &mut ObjectMeta| metadata.owner_references = None;
+    stage.server.modify(NAMESPACE, "shop-api-db", |claim: &mut ResourceClaim| orphan(&mut claim.metadata));
+    stage.server.modify(NAMESPACE, "shop-api", |plan: &mut WorkloadPlan| orphan(&mut plan.metadata));
+    stage.server.modify(NAMESPACE, "shop-api", |exposure: &mut WorkloadExposure| {
+        orphan(&mut exposure.metadata);
+    });
+    let uid = stage.claim("shop-api-db").unwrap().metadata.uid;
+    stage.pass().await.unwrap();
+    let claim = stage.claim("shop-api-db").unwrap();
+    assert_eq!((claim.metadata.uid, claim.spec.workload_ref.uid.as_str()), (uid, "uid-new"));
+    assert_eq!(claim.metadata.owner_references.unwrap()[0].uid, "uid-new");
+    stage.provisioner_says("shop-api-db", fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.plan().unwrap().spec.workload_ref.uid, "uid-new");
 }
 
 #[tokio::test]

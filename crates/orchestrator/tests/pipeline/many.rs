@@ -9,6 +9,7 @@ use k8s_controller::TraceMetadata;
 use kube::ResourceExt as _;
 use orchestrator::{
     DEFINITION,
+    caches::Caches,
     concerned::{Change, Concerned},
     controller::Orchestrator,
     governance::Governance,
@@ -151,7 +152,8 @@ impl Platform {
         let (sender, receiver) = watch::channel(config(before));
         let mut governance = self.governance(before);
         governance.config = receiver;
-        let mut concerned = Concerned::new(governance, caches(&self.server).workloads);
+        let Caches { workloads, claims, .. } = caches(&self.server);
+        let mut concerned = Concerned::new(governance, workloads, claims);
         concerned.by(&Change::Everywhere);
         sender.send_replace(config(after));
         concerned.by(&Change::Everywhere).into_iter().map(|found| found.name).collect()

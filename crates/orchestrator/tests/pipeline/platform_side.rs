@@ -101,7 +101,11 @@ async fn a_workload_that_moves_to_another_runtime_ends_in_one_place_before_it_be
     assert_eq!((marked.metadata.uid, marked.spec), (first.metadata.uid.clone(), first.spec));
     assert!(marked.metadata.deletion_timestamp.is_some());
     assert_eq!(stage.condition("RuntimeReady"), "False/RuntimeSelecting");
-    assert!(stage.message("RuntimeReady").contains("another place"), "{}", stage.message("RuntimeReady"));
+    assert!(
+        stage.message("RuntimeReady").contains("to another runtime"),
+        "{}",
+        stage.message("RuntimeReady")
+    );
     stage.pass().await.unwrap();
     assert_eq!(stage.pass().await.unwrap(), 0, "it waits");
     stage.server.collect_garbage();

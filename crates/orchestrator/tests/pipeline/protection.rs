@@ -84,6 +84,50 @@ async fn a_class_that_is_not_protected_or_not_deleted_anyway_is_as_it_was() {
     }
 }
 
+fn unprotected() -> String {
+    CONFIG.replace("protect: true", "protect: false")
+}
+
+/// A Workload with a database that goes with it.
+async fn bound_unprotected() -> Stage {
+    let stage = bound().await.configured(&unprotected());
+    stage.pass().await.unwrap();
+    stage.provisioner_says(CLAIM, fixture("db.bound.yaml"));
+    assert_eq!(claim(&stage).spec.deprovision_policy, DeprovisionPolicy::Delete);
+    stage
+}
+
+#[tokio::test]
+async fn protection_reaches_the_claims_of_a_workload_that_is_not_valid() {
+    let stage = bound_unprotected().await;
+    stage.edit(|workload| workload.spec.containers.get_mut("main").unwrap().image = ".".into());
+    let stage = stage.configured(CONFIG);
+    stage.pass().await.unwrap();
+    assert_eq!(stage.condition("InputsValid"), "False/SpecInvalid");
+    assert_eq!(claim(&stage).spec.deprovision_policy, DeprovisionPolicy::Retain);
+    assert_eq!(claim(&stage).labels()["score.dev/protected"], "true");
+    stage.provisioner_says(CLAIM, fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    assert_eq!(stage.pass().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn protection_reaches_a_claim_that_is_to_go_and_which_goes_once_its_provisioner_knows() {
+    let stage = bound_unprotected().await;
+    stage.edit(|workload| {
+        workload.spec.resources.clear();
+        workload.spec.containers.get_mut("main").unwrap().variables.clear();
+    });
+    let stage = stage.configured(CONFIG);
+    stage.pass().await.unwrap();
+    stage.runtime_says("True", "Succeeded", None);
+    stage.pass().await.unwrap();
+    assert_eq!(claim(&stage).spec.deprovision_policy, DeprovisionPolicy::Retain, "it is there, and retained");
+    stage.provisioner_says(CLAIM, fixture("db.bound.yaml"));
+    stage.pass().await.unwrap();
+    assert!(stage.claim(CLAIM).is_none());
+}
+
 #[tokio::test]
 async fn a_claim_says_how_many_workloads_use_it() {
     let users = |stage: &Stage| sharing::claim(stage).labels()["score.dev/users"].clone();

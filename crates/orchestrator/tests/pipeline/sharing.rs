@@ -112,7 +112,7 @@ async fn who_joins_gets_no_plan_before_it_owns_the_claim() {
     assert!(second.plan().is_none());
     assert_eq!(
         second.message("ClaimsReady"),
-        "Dependency `db-two`: waiting for Workload `first`, whose dependency `db-one` it is too."
+        "Dependency `db-two`: waiting for Workload `first`, which defines it as its dependency `db-one`."
     );
     assert_eq!(first.pass().await.unwrap(), 1);
     second.pass().await.unwrap();

@@ -166,6 +166,90 @@ fn a_configuration_that_is_not_valid_is_told_line_by_line() {
 }
 
 #[test]
+fn what_is_wrong_with_a_workload_itself_is_told_beside_a_wrong_configuration() {
+    let config = Found::new("config.yaml", "kind: OrchestratorConfig");
+    let told = |image: &str, annotations: Value| {
+        let workload = json!({
+            "apiVersion": "score.dev/v1b1", "kind": "Workload",
+            "metadata": {"name": "web", "annotations": annotations},
+            "spec": {"containers": {"main": {"image": image}}},
+        });
+        let files = [Found::new("w.yaml", workload.to_string())];
+        check(Some(&config), &[], &files, &[], BTreeMap::new()).to_string()
+    };
+    let printed = told(".", json!({"score.dev/replica": "1"}));
+    for expected in [
+        "error: apiVersion: is missing",
+        "w.yaml:1: error: spec.containers.main.image: must name an image",
+        "w.yaml:1: error: metadata.annotations[score.dev/replica]: unknown annotation",
+        "w.yaml:1: Workload default/web is not checked against the rules of the platform",
+    ] {
+        assert!(printed.contains(expected), "{expected} is not in:\n{printed}");
+    }
+    let printed = told("registry.example.com/web:1", json!({}));
+    assert!(printed.contains("is not checked against") && !printed.contains("is valid"), "{printed}");
+}
+
+#[test]
+fn a_namespace_has_the_label_with_its_name() {
+    let is_allowed = |selected: &str, namespace: Value, labels: &[(&str, &str)]| {
+        let policy = json!({
+            "apiVersion": "score.dev/v1b1", "kind": "PlatformPolicy", "metadata": {"name": "images"},
+            "spec": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": selected}},
+                "allowedImages": ["registry.example.com"],
+            },
+        });
+        let workload = json!({
+            "apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": {"name": "web", "namespace": namespace},
+            "spec": {"containers": {"main": {"image": "docker.io/library/nginx:1"}}},
+        });
+        let (policies, workloads) =
+            (Found::new("p.yaml", policy.to_string()), Found::new("w.yaml", workload.to_string()));
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        check(None, &[policies], &[workloads], &[], labels).is_valid()
+    };
+    assert!(!is_allowed("prod", json!("prod"), &[]));
+    assert!(is_allowed("prod", json!("dev"), &[]));
+    assert!(!is_allowed("default", Value::Null, &[("env", "prod")]));
+    assert!(!is_allowed("prod", Value::Null, &[("kubernetes.io/metadata.name", "prod")]));
+}
+
+#[test]
+fn who_leaves_out_params_of_a_shared_resource_is_judged_by_those_that_another_file_gives() {
+    let config = json!({
+        "apiVersion": "score.dev/v1b1", "kind": "OrchestratorConfig", "metadata": {"name": "test"},
+        "spec": {
+            "profiles": [{"name": "web", "backends": [
+                {"backendId": "b", "runtimeClass": "r", "template": {"kind": "manifests"}},
+            ]}],
+            "provisioners": [{
+                "type": "postgres", "provisioner": "gold", "selector": {"params": {"tier": "gold"}},
+                "params": {"required": ["size"]},
+            }],
+        },
+    });
+    let config = Found::new("config.yaml", config.to_string());
+    let file = |name: &str, params: Value| {
+        let workload = json!({
+            "apiVersion": "score.dev/v1b1", "kind": "Workload", "metadata": {"name": name},
+            "spec": {
+                "containers": {"main": {"image": "registry.example.com/web:1"}},
+                "resources": {"db": {"type": "postgres", "id": "main", "params": params}},
+            },
+        });
+        Found::new(format!("{name}.yaml"), workload.to_string())
+    };
+    // The younger of two that were not applied yet is the later one in the alphabet.
+    for (giving, leaving_out) in [("aa", "bb"), ("bb", "aa")] {
+        let files = [file(giving, json!({"tier": "gold", "size": "s"})), file(leaving_out, Value::Null)];
+        let report = check(Some(&config), &[], &files, &[], BTreeMap::new());
+        assert!(report.is_valid(), "{report}");
+        assert!(!check(Some(&config), &[], &files[1..], &[], BTreeMap::new()).is_valid());
+    }
+}
+
+#[test]
 fn without_a_subcommand_the_controller_runs() {
     assert!(Args::parse_from(["score-orchestrator", "--concurrency", "3"]).command.is_none());
 }

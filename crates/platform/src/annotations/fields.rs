@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fmt::Display, str::FromStr};
 
-use jiff::tz::TimeZoneDatabase;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use score_spec::path::FieldPath;
 use serde_json::{Value, json};
 
-use crate::{document, errors::Errors, reader::Node};
+use crate::{document, errors::Errors, names::is_object_name, reader::Node};
 
 pub(super) const KIND: &str = "score.dev/kind";
 pub(super) const REPLICAS: &str = "score.dev/replicas";
@@ -116,8 +116,8 @@ pub(super) fn map<T>(
     read(&Node { value, path: path.clone() }, errors)
 }
 
-/// What cron itself knows, which is less than the library does: five fields, names, ranges, steps, `?`, or a word
-/// such as `@daily`.
+/// What Kubernetes takes, which is less than the library does: five fields, names, ranges, steps, `?`, or a word such
+/// as `@daily`.
 fn schedule(text: &str, path: &FieldPath, errors: &mut Errors) -> Option<Value> {
     const WORDS: [&str; 7] =
         ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
@@ -127,10 +127,10 @@ fn schedule(text: &str, path: &FieldPath, errors: &mut Errors) -> Option<Value> 
     };
     let result = match fields.as_slice() {
         [word] if WORDS.contains(word) => Ok(()),
-        [_, _, _, _, _] if !fields.iter().any(|field| extended(field)) => {
-            let standard = fields.join(" ").replace('?', "*");
-            cronexpr::parse_crontab(&format!("{standard} UTC")).map(drop).map_err(|error| first_line(&error))
+        [_, _, _, _, days] if has_seventh_day(days) => {
+            Err("days of the week are 0 to 6: write 0 for Sunday".to_owned())
         }
+        [_, _, _, _, _] if !fields.iter().any(|field| extended(field)) => by_cron(&fields),
         _ => Err(String::new()),
     };
     let message = |why: String| {
@@ -140,6 +140,32 @@ fn schedule(text: &str, path: &FieldPath, errors: &mut Errors) -> Option<Value> 
         )
     };
     errors.keep(result.map_err(message), path).map(|()| text.trim().into())
+}
+
+/// The library takes no step that leads out of its field, which Kubernetes does: then the first time alone counts.
+fn by_cron(fields: &[&str]) -> Result<(), String> {
+    let bases: Option<Vec<String>> = fields.iter().map(|field| without_steps(field)).collect();
+    let bases = bases.ok_or("a step must be a whole number of at least 1")?;
+    let standard = bases.join(" ").replace('?', "*");
+    cronexpr::parse_crontab(&format!("{standard} UTC")).map(drop).map_err(|error| first_line(&error))
+}
+
+/// The field without its steps, such as the `/5` of `*/5`; none if one of them is no step, or of nothing.
+fn without_steps(field: &str) -> Option<String> {
+    let parts = field.split(',').map(|part| match part.split_once('/') {
+        Some((base, step)) => {
+            let is_step = step.parse::<u32>().is_ok_and(|step| step > 0);
+            (is_step && !base.is_empty()).then_some(base)
+        }
+        None => Some(part),
+    });
+    Some(parts.collect::<Option<Vec<&str>>>()?.join(","))
+}
+
+/// Whether a field of days of the week names day 7, which is Sunday for others than Kubernetes.
+fn has_seventh_day(field: &str) -> bool {
+    let bases = field.split(',').map(|part| part.split_once('/').map_or(part, |(base, _)| base));
+    bases.flat_map(|base| base.split('-')).any(|day| day.parse::<u8>() == Ok(7))
 }
 
 /// `L` and `W`, which other schedulers know; the names of days and months hold them too.
@@ -157,11 +183,16 @@ fn first_line(error: &impl Display) -> String {
     line.trim_start_matches(['^', ' ', '~']).to_owned()
 }
 
-/// By the database that is part of this program, so that the verdict is the same on every machine.
+/// By the database that is part of this program, so that the verdict is the same on every machine. It finds a name in
+/// any case, and Kubernetes does not.
 fn time_zone(text: &str, path: &FieldPath, errors: &mut Errors) -> Option<Value> {
-    let message = "must be the name of a time zone, such as Europe/Berlin: correct it";
-    let found = TimeZoneDatabase::bundled().get(text).map_err(|_| message);
-    errors.keep(found, path).map(|_| text.into())
+    let found = TimeZoneDatabase::bundled().get(text).ok();
+    let result = match found.as_ref().and_then(TimeZone::iana_name) {
+        Some(name) if name == text => Ok(()),
+        Some(name) => Err(format!("must be written `{name}`: correct it")),
+        None => Err("must be the name of a time zone, such as Europe/Berlin: correct it".to_owned()),
+    };
+    errors.keep(result, path).map(|()| text.into())
 }
 
 fn concurrency_policy(text: &str, path: &FieldPath, errors: &mut Errors) -> Option<Value> {
@@ -172,14 +203,6 @@ fn concurrency_policy(text: &str, path: &FieldPath, errors: &mut Errors) -> Opti
 
 /// A DNS subdomain, as every name of its kind is.
 fn service_account(text: &str, path: &FieldPath, errors: &mut Errors) -> Option<Value> {
-    let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.first().is_some_and(|b| is_lower(*b))
-            && bytes.last().is_some_and(|b| is_lower(*b))
-            && bytes.iter().all(|b| is_lower(*b) || *b == b'-')
-    };
-    let is_name = text.len() <= 253 && text.split('.').all(is_label);
     let message = "must be a name of a-z, 0-9, - and ., such as `web`: correct it";
-    errors.keep(is_name.then_some(()).ok_or(message), path).map(|()| text.into())
+    errors.keep(is_object_name(text).then_some(()).ok_or(message), path).map(|()| text.into())
 }

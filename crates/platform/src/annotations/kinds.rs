@@ -83,20 +83,33 @@ pub fn check_kind(
     values: &OpenObject,
 ) -> Vec<FieldError> {
     let Some(kind) = kind_of([values]) else { return Vec::new() };
+    let mut errors = meaningless(kind, annotations, asked);
+    if kind == Kind::CronJob && !values.0.contains_key("schedule") {
+        errors.add(&path(fields::SCHEDULE), format_args!("is missing, and a `{kind}` needs it: add it"));
+    }
+    errors.into_vec()
+}
+
+/// The same, as far as it can be told before the platform's values are known: where a kind is asked for.
+pub(crate) fn check_own_kind(annotations: &BTreeMap<String, String>, asked: &OpenObject) -> Vec<FieldError> {
+    match kind_of([asked]).filter(|_| asked.0.contains_key("kind")) {
+        Some(kind) => meaningless(kind, annotations, asked).into_vec(),
+        None => Vec::new(),
+    }
+}
+
+fn meaningless(kind: Kind, annotations: &BTreeMap<String, String>, asked: &OpenObject) -> Errors {
     let mut errors = Errors::default();
     for value in asked.0.keys().filter(|value| !kind.takes(value)) {
         let key = fields::annotation_of(value).unwrap_or(value);
         let message = format!(
-            "means nothing for a `{kind}`, which this Workload is by {}: remove it, or set {}",
+            "has no meaning for a `{kind}`, which this Workload is by {}: remove it, or choose another kind with {}",
             by(annotations),
             fields::KIND
         );
         errors.add(&path(key), message);
     }
-    if kind == Kind::CronJob && !values.0.contains_key("schedule") {
-        errors.add(&path(fields::SCHEDULE), format_args!("is missing, and a `{kind}` needs it: add it"));
-    }
-    errors.into_vec()
+    errors
 }
 
 fn by(annotations: &BTreeMap<String, String>) -> &'static str {

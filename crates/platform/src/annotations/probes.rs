@@ -71,7 +71,10 @@ fn of_container(container: &Container, fields: &mut Fields<'_>, errors: &mut Err
     let probes = [
         ("liveness", "the container has no livenessProbe: add one, or remove this"),
         ("readiness", "the container has no readinessProbe: add one, or remove this"),
-        ("startup", "the container has no probe to start up by: add one, or remove this"),
+        (
+            "startup",
+            "the container has neither a livenessProbe nor a readinessProbe: add one, or remove this",
+        ),
     ];
     for (name, message) in probes {
         let Some(node) = fields.optional(name) else { continue };

@@ -11,7 +11,11 @@ use score_spec::{
 };
 
 use super::{ImagePrefix, Rules};
-use crate::{annotations, errors::Errors};
+use crate::{
+    annotations::{self, SERVICE_ACCOUNT},
+    errors::Errors,
+    names::is_annotation_key,
+};
 
 /// The namespaces that a policy matches, and what it says; it matches all if nobody can tell which.
 pub(super) fn rules(spec: &PlatformPolicySpec) -> (Selector, Result<Rules, Vec<FieldError>>) {
@@ -83,8 +87,24 @@ fn check_annotations(rules: &Rules, path: &FieldPath, errors: &mut Errors) {
             errors.add(path, error);
         }
     }
+    for key in rules.annotations.keys().filter(|key| !is_annotation_key(key)) {
+        let message = "no annotation can have this key: use 1 to 63 letters, digits and -_. that begin and end with a \
+                       letter or digit, with an optional prefix such as example.com/";
+        errors.add(&path.key(key), message);
+    }
     if rules.annotations.contains_key(annotations::PROFILE) {
         errors.add(path, "holds score.dev/profile: set defaults.profile instead");
+    }
+    check_service_account(rules, path, errors);
+}
+
+/// Whether another policy allows the identity that this one gives is not known here; that this one does not, is.
+fn check_service_account(rules: &Rules, path: &FieldPath, errors: &mut Errors) {
+    let (given, allowed) = (rules.annotations.get(SERVICE_ACCOUNT), rules.service_accounts.as_ref());
+    if given.zip(allowed).is_some_and(|(given, allowed)| !allowed.contains(given)) {
+        let message = "allowedServiceAccounts of this policy does not hold it, so no Workload could run with it: add \
+                       it there, or remove it here";
+        errors.add(&path.key(SERVICE_ACCOUNT), message);
     }
 }
 

@@ -1,12 +1,18 @@
 //! What of a Workload breaks a policy.
 
+use std::collections::BTreeMap;
+
 use score_spec::{
     path::FieldPath,
     validate::{FieldError, ValidContainer, ValidWorkload},
 };
 
 use super::{Rules, Terms};
-use crate::{annotations, annotations::Asked, errors::Errors, listed};
+use crate::{
+    annotations::{self, Asked, SERVICE_ACCOUNT},
+    errors::Errors,
+    listed,
+};
 
 /// A field of a Workload that breaks a policy, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -19,8 +25,14 @@ pub struct Violation {
 }
 
 impl Terms<'_> {
-    /// Everything of a Workload (with defaults in place) that breaks a policy, by policy and field.
-    pub fn violations(&self, workload: &ValidWorkload, asked: &Asked) -> Vec<Violation> {
+    /// Everything of a Workload (with defaults in place) that breaks a policy, by policy and field. Its `own`
+    /// annotations are those without defaults.
+    pub fn violations(
+        &self,
+        workload: &ValidWorkload,
+        asked: &Asked,
+        own: &BTreeMap<String, String>,
+    ) -> Vec<Violation> {
         let each = self.0.iter().flat_map(|policy| {
             let mut errors = Errors::default();
             match &policy.rules {
@@ -32,26 +44,39 @@ impl Terms<'_> {
             }
             errors.into_vec().into_iter().map(|error| Violation { policy: policy.name.clone(), error })
         });
-        each.chain(self.service_account(asked)).collect()
+        each.chain(self.service_account(asked, own)).collect()
     }
 
     /// An identity must be in the list of some policy, and in every list that there is.
-    fn service_account(&self, asked: &Asked) -> Vec<Violation> {
+    fn service_account(&self, asked: &Asked, own: &BTreeMap<String, String>) -> Vec<Violation> {
         let Some(name) = asked.service_account.as_ref() else { return Vec::new() };
         let violation = |policy: &str, message: String| Violation {
             policy: policy.to_owned(),
-            error: FieldError { path: annotations::path(annotations::SERVICE_ACCOUNT).to_string(), message },
+            error: FieldError { path: annotations::path(SERVICE_ACCOUNT).to_string(), message },
         };
         let lists: Vec<_> = self
             .rules()
             .filter_map(|(policy, rules)| Some((policy, rules.service_accounts.as_ref()?)))
             .collect();
+        if let Some(giver) = self.giver_of_service_account().filter(|_| !own.contains_key(SERVICE_ACCOUNT)) {
+            let is_allowed = !lists.is_empty() && lists.iter().all(|(_, list)| list.contains(name));
+            let message = "is set by the defaults of this policy, and the policies for this namespace do not allow it: \
+                           ask your platform team to correct them";
+            return if is_allowed { Vec::new() } else { vec![violation(giver, message.to_owned())] };
+        }
         if lists.is_empty() {
-            let message = "no policy of the platform allows an identity of its own here: remove it, or ask your platform team";
+            let message = "no policy of the platform allows Workloads of this namespace to choose an identity: remove \
+                           it, or ask your platform team";
             return vec![violation(self.names().next().unwrap_or("none"), message.to_owned())];
         }
         let against = lists.into_iter().filter(|(_, list)| !list.contains(name));
         against.map(|(policy, list)| violation(policy, only(list, "remove it"))).collect()
+    }
+
+    /// The policy whose defaults give an identity to Workloads that ask for none.
+    fn giver_of_service_account(&self) -> Option<&str> {
+        let mut giving = self.rules().filter(|(_, rules)| rules.annotations.contains_key(SERVICE_ACCOUNT));
+        giving.next().map(|(policy, _)| policy)
     }
 }
 
@@ -85,7 +110,7 @@ impl Rules {
             let prefixes = prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             errors.add(
                 &path.field("image"),
-                format_args!("comes from where no image is allowed from: use one from {prefixes}"),
+                format_args!("is not from an allowed registry or repository: use an image from {prefixes}"),
             );
         }
         let limits = container.compute.limits;

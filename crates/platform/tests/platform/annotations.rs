@@ -123,11 +123,11 @@ fn schedules_are_those_that_cron_knows() {
         "*/15 0-6,12 1-15 JAN-MAR,jul SUN",
         "@hourly",
         "@midnight",
-        " 5 4 * * 7-7 ",
+        " 5 4 * * 6-6 ",
+        "7 7 7 7 0,MON-SAT/2",
+        "*/60 */24 * * */7",
+        "5/100 0-23/99 * * *",
     ] {
-        if schedule.contains('7') {
-            continue;
-        }
         assert_eq!(values(&with(schedule))["schedule"], schedule.trim(), "{schedule}");
     }
     for schedule in [
@@ -143,6 +143,11 @@ fn schedules_are_those_that_cron_knows() {
         "@reboot",
         "TZ=UTC * * * * *",
         "a b c d e",
+        "*/0 * * * *",
+        "*/ * * * *",
+        "/5 * * * *",
+        "0 5-3 * * *",
+        "0 0 * * FRI-SUN",
     ] {
         let lines = refusals(decided(&with(schedule), &full(), &Policies::default()));
         assert!(
@@ -153,24 +158,49 @@ fn schedules_are_those_that_cron_knows() {
 }
 
 #[test]
+fn sunday_is_day_0_as_it_is_for_kubernetes() {
+    for days in ["7", "1-7", "7-7", "1,07", "0-7/2"] {
+        let asked = json!({"score.dev/kind": "CronJob", "score.dev/schedule": format!("0 3 * * {days}")});
+        assert_lines(&refused(asked), &["(days of the week are 0 to 6: write 0 for Sunday)"]);
+    }
+}
+
+#[test]
+fn the_name_of_a_time_zone_is_written_as_kubernetes_finds_it() {
+    let with = |zone: &str| json!({"score.dev/kind": "CronJob", "score.dev/schedule": "@daily", "score.dev/time-zone": zone});
+    for zone in ["UTC", "Etc/UTC", "Europe/Berlin", "America/New_York"] {
+        assert_eq!(values(&annotated(&with(zone)))["timeZone"], zone);
+    }
+    for (zone, right) in
+        [("utc", "UTC"), ("europe/berlin", "Europe/Berlin"), ("EUROPE/BERLIN", "Europe/Berlin")]
+    {
+        let expected = format!("[score.dev/time-zone]: must be written `{right}`");
+        assert_lines(&refused(with(zone)), &[expected.as_str()]);
+    }
+    for zone in ["Local", "Etc/Unknown", "Europe/Bielefeld", ""] {
+        assert_lines(&refused(with(zone)), &["must be the name of a time zone"]);
+    }
+}
+
+#[test]
 fn what_means_nothing_for_the_kind_of_work_is_refused() {
     assert_lines(
         &refused(json!({"score.dev/kind": "CronJob", "score.dev/replicas": "2"})),
         &[
-            "metadata.annotations[score.dev/replicas]: means nothing for a `CronJob`, which this Workload is by score.dev/kind",
+            "metadata.annotations[score.dev/replicas]: has no meaning for a `CronJob`, which this Workload is by score.dev/kind",
             "metadata.annotations[score.dev/schedule]: is missing, and a `CronJob` needs it",
         ],
     );
     assert_lines(
         &refused(json!({"score.dev/schedule": "* * * * *", "score.dev/time-zone": "UTC"})),
         &[
-            "[score.dev/schedule]: means nothing for a `Deployment`, which this Workload is by its profile",
-            "[score.dev/time-zone]: means nothing",
+            "[score.dev/schedule]: has no meaning for a `Deployment`, which this Workload is by its profile",
+            "[score.dev/time-zone]: has no meaning",
         ],
     );
     assert_lines(
         &refused(json!({"score.dev/profile": "batch", "score.dev/replicas": "2"})),
-        &["[score.dev/replicas]: means nothing for a `Job`, which this Workload is by its profile"],
+        &["[score.dev/replicas]: has no meaning for a `Job`, which this Workload is by its profile"],
     );
 }
 

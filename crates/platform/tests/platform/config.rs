@@ -98,7 +98,7 @@ fn a_declared_type_that_could_not_be_provided_is_refused_with_what_to_correct() 
     };
     for (rest, words) in [
         ("      config: {helm: {}}\n", "class `default` is wrong: helm: missing field `chart`"),
-        ("      config: {outputs: {host: {value: '1 +'}}}\n", "outputs.host.value: is no CEL"),
+        ("      config: {outputs: {host: {value: '1 +'}}}\n", "outputs.host.value: is not a CEL expression"),
         (
             "      outputs: {properties: {host: {}}}\n      config: {values: {a: 1}}\n",
             "outputs.host: is missing",

@@ -39,7 +39,7 @@ fn every_limit_of_every_policy_holds_and_all_violations_are_told() {
             "spec.containers: has 2 containers, at most 1 are allowed: remove some (policy `limits`)",
             "spec.containers.main.resources.limits.cpu: is 2, and must be at most 1: lower it (policy `limits`)",
             "spec.containers.side.resources.limits.memory: is missing, and must be at most 512Mi: set it (policy `limits`)",
-            "spec.containers.main.image: comes from where no image is allowed from: use one from `registry.example.com/team` (policy `sources`)",
+            "spec.containers.main.image: is not from an allowed registry or repository: use an image from `registry.example.com/team` (policy `sources`)",
             "spec.resources.cache.type: is not allowed: use one of `postgres`, or remove the resource (policy `sources`)",
             "spec.resources.db.class: is not allowed: use one of `default`, or remove the resource (policy `sources`)",
         ],
@@ -161,7 +161,7 @@ fn a_default_annotation_that_does_not_fit_a_workload_is_none_of_its() {
     }
     let lines =
         refused(&annotated(&json!({"score.dev/profile": "batch", "score.dev/replicas": "1"})), &replicas);
-    assert_lines(&lines, &["[score.dev/replicas]: means nothing for a `Job`"]);
+    assert_lines(&lines, &["[score.dev/replicas]: has no meaning for a `Job`"]);
 }
 
 #[test]
@@ -220,6 +220,60 @@ fn a_policy_that_is_not_valid_blocks_what_it_matches() {
         &refused(&annotated(&json!({})), &policies),
         &["metadata.namespace: the policy of the platform for this namespace is not valid"],
     );
+}
+
+fn errors_of(policies: &Policies) -> Vec<String> {
+    policies.iter().flat_map(|policy| policy.errors()).map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_default_annotation_that_no_object_can_have_is_told_with_its_key() {
+    for key in ["cost centre", "/x", "example.com/", "team:"] {
+        let policies = one(json!({"defaults": {"annotations": {key: "shop"}}}));
+        let expected = format!("spec.defaults.annotations[{key:?}]: no annotation can have this key");
+        assert_lines(&errors_of(&policies), &[expected.as_str()]);
+    }
+    let right = json!({"example.com/cost-centre": "any text: 1", "team": ""});
+    assert_eq!(errors_of(&one(json!({"defaults": {"annotations": right}}))), [""; 0]);
+}
+
+#[test]
+fn a_default_identity_is_one_of_those_that_its_policy_lists_if_it_lists_any() {
+    let defaults = json!({"annotations": {"score.dev/service-account": "web"}});
+    let contradicting = one(json!({"defaults": defaults, "allowedServiceAccounts": ["api"]}));
+    assert_lines(
+        &errors_of(&contradicting),
+        &["spec.defaults.annotations[\"score.dev/service-account\"]: allowedServiceAccounts of this policy"],
+    );
+    let config = full();
+    for policies in [
+        one(json!({"defaults": defaults, "allowedServiceAccounts": ["api", "web"]})),
+        policies(&[
+            ("gives", json!({"defaults": defaults})),
+            ("allows", json!({"allowedServiceAccounts": ["web"]})),
+        ]),
+    ] {
+        assert_eq!(errors_of(&policies), [""; 0]);
+        let decision = decided(&annotated(&json!({})), &config, &policies).unwrap();
+        assert_eq!(decision.values.0["serviceAccountName"], "web");
+    }
+}
+
+#[test]
+fn who_asks_for_no_identity_is_not_told_to_remove_the_one_that_a_policy_gives() {
+    let gives = json!({"priority": 1, "defaults": {"annotations": {"score.dev/service-account": "web"}}});
+    let allows = json!({"allowedServiceAccounts": ["api"]});
+    for policies in [policies(&[("gives", gives.clone())]), policies(&[("gives", gives), ("allows", allows)])]
+    {
+        let lines = refused(&annotated(&json!({})), &policies);
+        assert_lines(&lines, &["[score.dev/service-account]: is set by the defaults of this policy"]);
+        assert!(
+            lines[0].contains("your platform team") && lines[0].ends_with("(policy `gives`)"),
+            "{lines:?}"
+        );
+        let own = refused(&annotated(&json!({"score.dev/service-account": "web"})), &policies);
+        assert!(own[0].contains("remove it"), "{own:?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Who provides a resource.
 
 use api_types::{DeprovisionPolicy, OpenObject, Workload};
-use platform::{config::Provisioner, params::errors, policy::Policies};
+use platform::{
+    config::{Config, Provisioner},
+    decide::GivenParams,
+    params::errors,
+    policy::Policies,
+};
 use serde_json::{Value, json};
 
-use crate::support::{assert_lines, config, decided, full, policies, refusals, workload};
+use crate::support::{assert_lines, config, decided, decided_given, full, policies, refusals, workload};
 
 fn needing(resource: &Value) -> Workload {
     workload(&json!({}), &json!({"resources": {"db": resource}}))
@@ -180,20 +185,27 @@ fn what_metadata_brings_into_params_is_held_to_the_schema_too() {
     }
 }
 
-/// The provisioner of params with this schema.
-fn taking(schema: &Value) -> Provisioner {
-    let config = config(&json!({
+/// A platform whose only provisioner takes params with this schema.
+fn offering(schema: &Value) -> Config {
+    config(&json!({
         "profiles": [{"name": "web", "backends": [
             {"backendId": "b", "runtimeClass": "r", "template": {"kind": "manifests"}},
         ]}],
         "provisioners": [{"type": "postgres", "provisioner": "p", "params": schema}],
-    }));
-    config.provisioners[0].clone()
+    }))
+}
+
+/// The provisioner of params with this schema.
+fn taking(schema: &Value) -> Provisioner {
+    offering(schema).provisioners[0].clone()
+}
+
+fn open(value: Value) -> OpenObject {
+    serde_json::from_value(value).unwrap()
 }
 
 #[test]
 fn params_with_outputs_put_in_are_held_to_the_schema_but_for_secrets() {
-    let open = |value: Value| -> OpenObject { serde_json::from_value(value).unwrap() };
     let schema = json!({"properties": {
         "size": {"type": "integer", "maximum": 9}, "on": {"type": "boolean"}, "name": {"type": "string", "pattern": "^[a-z]+$"},
         "any": {"pattern": "^[a-z]+$"}, "list": {"items": {"type": "string", "maxLength": 3}},
@@ -221,6 +233,76 @@ fn params_with_outputs_put_in_are_held_to_the_schema_but_for_secrets() {
         let expected: &[&str] = if wrong.is_empty() { &[] } else { &[wrong] };
         assert_lines(&found, expected);
     }
+}
+
+#[test]
+fn params_that_another_workload_gives_to_a_shared_resource_decide_who_provides_it() {
+    let spec = json!({
+        "containers": {"main": {"variables": {"ANY": "${resources.db.any}"}}},
+        "resources": {"db": {"type": "postgres", "id": "main"}},
+    });
+    let (config, user, none) = (full(), workload(&json!({}), &spec), Policies::default());
+    let alone = refusals(decided(&user, &config, &none));
+    assert_lines(&alone, &["spec.containers.main.variables.ANY: resource 'db' has no output 'any'"]);
+    let params = open(json!({"provider": "aws"}));
+    let given = GivenParams::from([("db", &params)]);
+    let decision = decided_given(&user, &given, &config, &none).unwrap();
+    assert_eq!(
+        decision.resources["db"].as_ref().unwrap().provision.provisioner.name.as_str(),
+        "provisioner-rds"
+    );
+}
+
+#[test]
+fn who_leaves_out_params_of_a_shared_resource_is_not_held_to_their_schema_where_another_gives_them() {
+    let config = offering(&json!({"required": ["size"]}));
+    let declaring = |resources: Value| workload(&json!({}), &json!({"resources": resources}));
+    let user = declaring(json!({"db": {"type": "postgres", "id": "main"}}));
+    let none = Policies::default();
+    assert_lines(
+        &refusals(decided(&user, &config, &none)),
+        &["spec.resources.db.params: \"size\" is a required"],
+    );
+    let params = open(json!({"size": "s"}));
+    let given = GivenParams::from([("db", &params)]);
+    assert!(decided_given(&user, &given, &config, &none).is_ok());
+    let twice = |params: Value| {
+        declaring(json!({
+            "one": {"type": "postgres", "id": "main"},
+            "two": {"type": "postgres", "id": "main", "params": params},
+        }))
+    };
+    assert!(decided(&twice(json!({"size": "s"})), &config, &none).is_ok());
+    // What it gives itself is judged, whatever others give.
+    let wrong = refusals(decided_given(&twice(json!({})), &given, &config, &none));
+    assert_lines(&wrong, &["spec.resources.two.params: \"size\" is a required"]);
+}
+
+#[test]
+fn what_is_wrong_with_resources_is_told_beside_what_is_wrong_elsewhere() {
+    let wrong = |annotations: Value, image: &str, policies: &Policies| {
+        let spec = json!({
+            "containers": {"main": {"image": image, "variables": {"DB": "${resources.db.hots}"}}},
+            "resources": {"db": {"type": "postgres", "params": {"encoding": "EBCDIC"}}},
+        });
+        refusals(decided(&workload(&json!({"annotations": annotations}), &spec), &full(), policies))
+    };
+    let (params, output) = (
+        "spec.resources.db.params.encoding: ",
+        "spec.containers.main.variables.DB: resource 'db' has no output",
+    );
+    let image = "spec.containers.main.image: must name an image";
+    let none = Policies::default();
+    assert_lines(
+        &wrong(json!({"score.dev/replica": "1"}), "registry.example.com/shop:1", &none),
+        &["[score.dev/replica]: unknown annotation", params, output],
+    );
+    let job = json!({"score.dev/kind": "Job", "score.dev/replicas": "2"});
+    assert_lines(&wrong(job, ".", &none), &[image, params, output, "[score.dev/replicas]: "]);
+    // Nobody can remove what they did not write.
+    let replicas = json!({"defaults": {"annotations": {"score.dev/replicas": "2"}}});
+    let preset = policies(&[("preset", replicas)]);
+    assert_lines(&wrong(json!({"score.dev/kind": "Job"}), ".", &preset), &[image, params, output]);
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn a_workload_gets_the_features_and_the_region_that_it_requires_or_nothing() {
         "`large` does not offer `fpga`",
         "is in `eu-central-1`, `eu-west-1` only",
         "`small` does not offer `fpga`, `gpu`",
-        "says of no region",
+        "names no region",
     ] {
         assert!(message.contains(words), "{message}");
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Debug, path::Path};
 use api_types::{PlatformPolicy, Workload};
 use platform::{
     config::Config,
-    decide::{Decision, Refusal, decide},
+    decide::{Decision, GivenParams, Refusal, decide},
     policy::Policies,
 };
 use rand::{rngs::StdRng, seq::SliceRandom as _};
@@ -71,8 +71,18 @@ pub(crate) fn decided<'a>(
     config: &'a Config,
     policies: &Policies,
 ) -> Result<Decision<'a>, Refusal> {
+    decided_given(workload, &GivenParams::new(), config, policies)
+}
+
+/// The same for a Workload that shares resources to which others give these params.
+pub(crate) fn decided_given<'a>(
+    workload: &Workload,
+    given: &GivenParams<'_>,
+    config: &'a Config,
+    policies: &Policies,
+) -> Result<Decision<'a>, Refusal> {
     let valid = score_spec::validate::validate(workload);
-    decide(workload, valid, config, &policies.terms(&BTreeMap::new()))
+    decide(workload, valid, given, config, &policies.terms(&BTreeMap::new()))
 }
 
 /// The errors or violations as lines.

@@ -19,7 +19,7 @@ pub(super) fn check(containers: &Containers, path: &FieldPath, errors: &mut Erro
             check_name(name, later, containers, &path, errors);
             let has_probe = container.readiness_probe.is_some() || container.liveness_probe.is_some();
             let message = format_args!(
-                "is healthy, but container {name} has no probe to tell: add a readinessProbe to it"
+                "is healthy, but container {name} has no probe that shows it: add a readinessProbe to it"
             );
             errors.require(
                 condition.ready != BeforeReady::Healthy || has_probe,

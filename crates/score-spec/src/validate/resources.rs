@@ -34,6 +34,20 @@ pub(super) fn valid_all(
     (valid, order.iter().filter_map(|key| key.parse().ok()).collect())
 }
 
+/// The resources that are valid, each for itself: what is wrong with the others, or between them, is passed over.
+pub(super) fn valid_each(
+    resources: &Resources,
+    scope: &Scope<'_>,
+    path: &FieldPath,
+) -> BTreeMap<ResourceKey, ValidResource> {
+    let each = resources.iter().filter_map(|(key, resource)| {
+        let mut errors = Errors::default();
+        let found = valid(resource, scope, &path.key(key), &mut errors);
+        Some((key.parse().ok()?, errors.or_valid(found).ok()?))
+    });
+    each.collect()
+}
+
 fn valid(
     resource: &Resource,
     scope: &Scope<'_>,

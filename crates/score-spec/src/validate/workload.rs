@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use api_types::{Workload, WorkloadSpec};
 use serde_json::{Map, Value};
 
-use super::{Errors, ValidWorkload, before, container, resources, service};
-use crate::{names::WorkloadName, path::FieldPath, placeholder::Scope};
+use super::{Errors, ValidResource, ValidWorkload, before, container, resources, service};
+use crate::{
+    names::{ResourceKey, WorkloadName},
+    path::FieldPath,
+    placeholder::Scope,
+};
 
 /// Checks everything; there is a value whenever no error was recorded.
 pub(super) fn valid(workload: &Workload, errors: &mut Errors) -> Option<ValidWorkload> {
@@ -33,6 +37,14 @@ pub(super) fn valid(workload: &Workload, errors: &mut Errors) -> Option<ValidWor
         resources,
         resource_order,
     })
+}
+
+/// The resources that are valid, whatever else of the Workload is not.
+pub(super) fn valid_resources(workload: &Workload) -> BTreeMap<ResourceKey, ValidResource> {
+    let (spec, path) = (&workload.spec, FieldPath::root("spec"));
+    let metadata = placeholder_metadata(workload, &path, &mut Errors::default());
+    let scope = Scope::new(&metadata, spec.resources.keys().map(String::as_str));
+    resources::valid_each(&spec.resources, &scope, &path.field("resources"))
 }
 
 /// What the API server knows about the object.

@@ -1,9 +1,9 @@
 //! What validation gives, and how it speaks.
 
 use score_spec::{
-    names::VariableName,
+    names::{ResourceKey, VariableName},
     placeholder::BoundPart,
-    validate::{FileContent, ValidWorkload, validate},
+    validate::{FileContent, ValidWorkload, valid_resources, validate},
 };
 use serde_json::{Value, json};
 
@@ -50,6 +50,22 @@ fn params_and_metadata_of_a_resource_nest_at_most_64_maps_and_lists() {
     assert!(errors.len() == 2, "{errors:?}");
     assert!(errors[0].starts_with("spec.resources.bucket.metadata.m: nests maps and lists"), "{errors:?}");
     assert!(errors[1].starts_with("spec.resources.bucket.params.p: nests maps and lists"), "{errors:?}");
+}
+
+#[test]
+fn resources_can_be_had_of_a_workload_that_is_not_valid_but_for_those_that_are_not_valid_themselves() {
+    let workload = workload(json!({
+        "containers": { "web": { "image": "." } },
+        "resources": {
+            "db": { "type": "postgres", "params": { "near": "${resources.cache.host}" } },
+            "cache": { "type": "!" },
+            "other": { "type": "postgres", "params": { "of": "${resources.nope.host}", "size": 1 } },
+        },
+    }));
+    assert_eq!(errors_of(&workload).len(), 3);
+    let found = valid_resources(&workload);
+    assert_eq!(found.keys().map(ResourceKey::as_str).collect::<Vec<_>>(), ["db"]);
+    assert_eq!(valid_resources(&serde_json::from_value(full()).unwrap()), valid().resources);
 }
 
 #[test]
