@@ -19,7 +19,7 @@ use kube::{
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
 
-use self::finding::{Finding, with_doors};
+use self::finding::{Finding, of_closed, with_doors};
 use crate::{
     FIELD_MANAGER, RuntimeArgs,
     addresses::{Sources, exposures},
@@ -154,10 +154,11 @@ impl Runtime {
         }
         let serves = serves(seen, &health);
         let load = Load::of(found.autoscaler.as_deref().filter(|_| resources.autoscaler.is_some()), seen.now);
-        let remark = (load == Load::Unknown).then_some(messages::UNMEASURED);
-        let look = self.extras.again(&plan.identity);
-        let again = again.into_iter().chain(look).chain(load.again()).min();
         let routes = with_doors(resources.routes, &live);
+        let (closed, open_by) = of_closed(&routes, &live, seen.now);
+        let remark = (load == Load::Unknown).then_some(messages::UNMEASURED).or(closed);
+        let look = self.extras.again(&plan.identity);
+        let again = [again, look, load.again(), open_by].into_iter().flatten().min();
         Ok(Finding { remark, serves, routes, again, ..Finding::of(plan, health) })
     }
 

@@ -213,7 +213,7 @@ impl Extras {
                     Stance::Foreign => taken(place).slowly(),
                 }
             }
-            Served::Withheld => misfit(format!("{kind} is none of the kinds that templates may make here")),
+            Served::Withheld => misfit(format!("{kind} is not among the kinds that templates may make here")),
             Served::Unbound => misfit(format!("{kind} does not belong to a namespace")),
             // The kind may be installed at any time, and nothing would tell.
             Served::Missing => misfit(format!("the cluster has no {kind}")).slowly(),

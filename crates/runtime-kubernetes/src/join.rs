@@ -74,7 +74,7 @@ pub enum Error {
     /// An output is not there.
     #[error(
         "{field}: an output of a resource that the file uses is not there (any more): check spec.resources, or ask \
-         your platform team; it is tried again by itself."
+         your platform team; it is tried again automatically."
     )]
     Missing {
         /// The user's field that asks for the file.

@@ -38,9 +38,12 @@ pub const PARTLY_OVERDUE: &str = "Some instances of the workload have not starte
 pub const UNMEASURED: &str = "The workload runs, but cannot be scaled by load as the annotation `score.dev/autoscaling` \
                               asks: set spec.containers.*.resources.requests.cpu for every container, or ask your \
                               platform team whether the platform measures load.";
+/// What the platform has set up to make it reachable from outside does not work.
+pub const NO_WAY_IN: &str = "The workload runs, but cannot be reached from outside, although the platform has set a way \
+                             in up for it: wait, or ask your platform team if this lasts.";
 /// The API server, or something that it asks, is out of order.
-pub const OUT_OF_ORDER: &str = "The platform cannot take the workload up at present: wait, as it is tried again by \
-                                itself, or ask your platform team if this lasts.";
+pub const OUT_OF_ORDER: &str = "The platform cannot take the workload up at present: wait, as it is tried again \
+                                automatically, or ask your platform team if this lasts.";
 /// Somebody scaled it to nothing.
 pub const SCALED_TO_ZERO: &str = "The workload is scaled to no instance at all: scale it to at least one.";
 /// An object of the same name is in the way.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use crate::{
     extras::Live,
     messages,
@@ -9,6 +12,9 @@ use crate::{
     template::{self, Route},
     validate::{ValidPlan, ValidPort},
 };
+
+/// How long a way in from outside may take to open: where a load balancer is made for it, that is minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What there is to say.
 pub(super) struct Finding {
@@ -59,4 +65,25 @@ pub(super) fn with_doors(routes: Vec<Route>, live: &[Live]) -> Vec<(Route, bool)
         |route: &Route| live.iter().any(|(at, object)| *at == route.extra.place && template::open(object));
     let routes = routes.into_iter().map(|route| (is_open(&route), route));
     routes.map(|(open, route)| (route, open)).collect()
+}
+
+/// What to say of `routes` that do not open, or when it will be time to.
+pub(super) fn of_closed(
+    routes: &[(Route, bool)],
+    live: &[Live],
+    now: Timestamp,
+) -> (Option<&'static str>, Option<Duration>) {
+    let closed = routes.iter().filter(|(_, open)| !open);
+    let made = closed.filter_map(|(route, _)| live.iter().find(|(at, _)| *at == route.extra.place));
+    let since = made.filter_map(|(_, object)| created(object)).min();
+    let Some(since) = since else { return (None, None) };
+    let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+    match PATIENCE.checked_sub(waited).filter(|rest| !rest.is_zero()) {
+        Some(rest) => (None, Some(rest)),
+        None => (Some(messages::NO_WAY_IN), None),
+    }
+}
+
+fn created(object: &Value) -> Option<Timestamp> {
+    object["metadata"]["creationTimestamp"].as_str()?.parse().ok()
 }

@@ -212,7 +212,7 @@ async fn a_kind_that_is_not_granted_or_not_there_is_refused_before_anything_is_m
     let mut world = World::new();
     let route = world.extra("{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: hello}}");
     for (extras, why, again) in [
-        (world.granting(&["v1/ConfigMap"]), "none of the kinds that templates may make", false),
+        (world.granting(&["v1/ConfigMap"]), "not among the kinds that templates may make", false),
         (world.extras(), "the cluster has no networking.k8s.io/v1/Ingress", true),
     ] {
         let failing = refusal(world.pass(&extras, &[world.map("a"), route.clone()]).await.unwrap());

@@ -39,7 +39,7 @@ fn no_account(text: &str) -> Option<String> {
     // A namespace that was made just now: its default account follows within moments.
     (name != "default").then(|| {
         format!(
-            "The account `{name}`, in whose name the workload is to run, is not there: correct the annotation \
+            "The account `{name}`, which the workload is to run as, does not exist: correct the annotation \
              `score.dev/service-account`, or ask your platform team."
         )
     })

@@ -36,7 +36,7 @@ const REFUSALS: &[(&str, Reason, &str)] = &[
     (
         r#"pods "hello-5d4f7-" is forbidden: error looking up service account team-a/shop: serviceaccount "shop" not found"#,
         Reason::PermissionDenied,
-        "The account `shop`, in whose name the workload is to run, is not there: ",
+        "The account `shop`, which the workload is to run as, does not exist: ",
     ),
     (
         r#"jobs.batch "hello" is forbidden: exceeded quota: objects, requested: count/jobs.batch=1, used: count/jobs.batch=1, limited: count/jobs.batch=1"#,
@@ -191,6 +191,7 @@ fn sentences() -> Vec<String> {
         OVERDUE,
         PARTLY_OVERDUE,
         UNMEASURED,
+        NO_WAY_IN,
         OUT_OF_ORDER,
         SCALED_TO_ZERO,
         NAME_TAKEN,

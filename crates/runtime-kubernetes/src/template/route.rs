@@ -182,8 +182,8 @@ fn name_problem(host: Option<&str>, domain: Option<&str>) -> Option<&'static str
     };
     match (host, domain) {
         (None, None) => Some("needs a host or a domain"),
-        (Some(host), _) if !valid(host) => Some("has a host that is no name in the DNS"),
-        (_, Some(domain)) if !valid(domain) => Some("has a domain that is none in the DNS"),
+        (Some(host), _) if !valid(host) => Some("has a host that cannot be used as a DNS name"),
+        (_, Some(domain)) if !valid(domain) => Some("has a domain that cannot be used as a DNS name"),
         _ => None,
     }
 }

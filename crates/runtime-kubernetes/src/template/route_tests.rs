@@ -82,13 +82,13 @@ fn without_a_tcp_port_there_is_no_way_in() {
 fn values_that_make_no_name_are_refused() {
     for (values, why) in [
         ("{}", "host or a domain"),
-        ("{host: ''}", "host that is no name"),
-        ("{host: X.example.com}", "host that is no name"),
-        ("{host: 10.0.0.1}", "host that is no name"),
-        ("{host: localhost}", "host that is no name"),
-        ("{domain: app.localhost}", "domain that is none"),
-        ("{domain: -a.example}", "domain that is none"),
-        ("{host: '*.example.com'}", "host that is no name"),
+        ("{host: ''}", "host that cannot be used as a DNS name"),
+        ("{host: X.example.com}", "host that cannot be used as a DNS name"),
+        ("{host: 10.0.0.1}", "host that cannot be used as a DNS name"),
+        ("{host: localhost}", "host that cannot be used as a DNS name"),
+        ("{domain: app.localhost}", "domain that cannot be used as a DNS name"),
+        ("{domain: -a.example}", "domain that cannot be used as a DNS name"),
+        ("{host: '*.example.com'}", "host that cannot be used as a DNS name"),
     ] {
         let problem = parse::<IngressValues>(values).problem();
         assert!(problem.is_some_and(|problem| problem.contains(why)), "{values}: {problem:?}");

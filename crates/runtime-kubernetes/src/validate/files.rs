@@ -104,7 +104,7 @@ fn content(field: &str, mode: u32, file: &PlanFile) -> Result<FileContent, Strin
         (None, Some(base64)) => STANDARD
             .decode(base64.replace(['\r', '\n'], ""))
             .map(FileContent::Bytes)
-            .map_err(|_| format!("{field}.binaryContent: is not standard base64: encode the bytes anew.")),
+            .map_err(|_| format!("{field}.binaryContent: is not standard base64: encode the bytes again.")),
         _ => Err(format!("{field}: must have exactly one of content and binaryContent: keep one of them.")),
     }
 }

@@ -66,8 +66,8 @@ pub(super) fn turn(
         return gate.map_or_else(
             || {
                 problems.push(format!(
-                    "{path}.before: others wait until the container is healthy, but it has no probe to tell: add a \
-                     readinessProbe to it."
+                    "{path}.before: others wait until the container is healthy, but it has no probe that shows it: add \
+                     a readinessProbe to it."
                 ));
                 Turn::Starts
             },

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::hex;
 
-/// The values that say when, how long and how often it is tried, or how it is reached, but not what is done.
+/// The values that say when, how long and how often it is tried, how it is reached, or what the platform puts around it,
+/// but not what is done.
 const ABOUT_OTHER_THINGS: &[&str] = &[
     "activeDeadlineSeconds",
     "backoffLimit",
@@ -19,6 +20,8 @@ const ABOUT_OTHER_THINGS: &[&str] = &[
     "ingress",
     "objects",
     "parallelism",
+    "patches",
+    "probes",
     "schedule",
     "service",
     "successfulJobsHistoryLimit",

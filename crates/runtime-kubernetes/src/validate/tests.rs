@@ -198,12 +198,21 @@ fn a_run_is_another_one_only_if_it_does_something_else() {
     for same in [
         with_values("{kind: Job, completions: 2, backoffLimit: 1, activeDeadlineSeconds: 5, parallelism: 2}"),
         with_values("{kind: Job, completions: 2, ttlSecondsAfterFinished: 5, claims: {db: {host: x}}}"),
+        with_values(
+            "{kind: Job, completions: 2, patches: [{target: {kind: Job}, merge: {metadata: {labels: {cost: a}}}}]}",
+        ),
         job.replace("generation: 3", "generation: 4").replace("Generation: 7", "Generation: 8"),
         format!("{job}  service: {{ports: [{{port: 80}}]}}\n"),
         job.replace("backendId: kubernetes", "backendId: other"),
     ] {
         assert_eq!(run(&same), run(&job), "{same}");
     }
+    let probed = |values: &str| {
+        let yaml = with_container("      readinessProbe: {httpGet: {path: /, port: 80}}\n");
+        run(&yaml
+            .replace("{kind: manifests}", &format!("{{kind: manifests, values: {{kind: Job{values}}}}}")))
+    };
+    assert_eq!(probed(", probes: {web: {readiness: {periodSeconds: 5}}}"), probed(""));
     for other in [
         with_values("{kind: Job, completions: 3}"),
         with_values("{kind: Job, completions: 2, serviceAccountName: x}"),

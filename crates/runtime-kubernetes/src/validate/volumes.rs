@@ -114,7 +114,9 @@ fn origin(field: &str, volume: &PlanVolume) -> Result<Origin, String> {
 }
 
 fn shared(claim: &str, source: &Json) -> Result<Volume, String> {
-    let Json::Object(fields) = source else { return Err("has an output source that is no object".into()) };
+    let Json::Object(fields) = source else {
+        return Err("has an output source that is not an object".into());
+    };
     match fields.keys().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [kind] if SOURCES.contains(kind) => {}
         [kind] => return Err(format!("is a volume of the kind `{kind}`, which workloads may not mount")),

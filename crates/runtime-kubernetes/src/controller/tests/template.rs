@@ -172,7 +172,7 @@ async fn a_template_that_does_not_fit_is_told_and_what_runs_goes_on() {
         ("{objects: [{apiVersion: v1, kind: Secret, metadata: {name: a}}]}", "object 1"),
         (
             "{objects: [{apiVersion: batch/v1, kind: Job, metadata: {name: a}}]}",
-            "object 1 (`batch/v1/Job is none",
+            "object 1 (`batch/v1/Job is not among",
         ),
         (own_place, "object 1 (`apps/v1/Deployment/hello is made already"),
         (
@@ -222,6 +222,8 @@ async fn a_host_is_the_endpoint_as_soon_as_somebody_answers_there() {
     let host = "https://hello.team-a.apps.example.com".to_owned();
     cluster.run().await;
     assert_eq!(cluster.endpoints(), [(host.clone(), false), internal.clone()]);
+    let said = |text: &str| Some(("Succeeded".to_owned(), text.to_owned()));
+    assert_eq!(cluster.said(), said(crate::messages::NO_WAY_IN), "it is closed for long");
     cluster.server.modify("team-a", "hello", |ingress: &mut Ingress| {
         let address = IngressLoadBalancerIngress { ip: Some("192.0.2.1".into()), ..Default::default() };
         let status = ingress.status.get_or_insert_default();
@@ -229,6 +231,7 @@ async fn a_host_is_the_endpoint_as_soon_as_somebody_answers_there() {
     });
     assert_eq!(cluster.writes_of_a_pass().await, 1);
     assert_eq!(cluster.endpoints(), [(host, true), internal]);
+    assert_eq!(cluster.said(), said(crate::messages::RUNNING));
     assert_eq!(cluster.writes_of_a_pass().await, 0);
 }
 

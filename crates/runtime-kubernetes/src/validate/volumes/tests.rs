@@ -40,7 +40,7 @@ fn what_is_no_volume_or_not_for_everyone_is_refused_with_the_resource() {
     for (outputs, expected) in [
         ("{}", "has neither an output source nor an output claimSpec"),
         ("{source: {emptyDir: {}}, claimSpec: {}}", "has both"),
-        ("{source: data}", "has an output source that is no object"),
+        ("{source: data}", "has an output source that is not an object"),
         ("{source: {}}", "does not name one kind of volume"),
         ("{source: {emptyDir: {}, secret: {secretName: a}}}", "does not name one kind of volume"),
         ("{source: {emptyDir: {}, name: mine}}", "does not name one kind of volume"),
