@@ -30,6 +30,7 @@ test: ## Runs every test there is; the last line counts the steps that passed an
 	@hack/test/run.sh
 
 test-unit: ## Runs the tests that need no cluster
+	@hack/deps.sh tests
 	@hack/tools/install.sh registry helm
 	cargo test --locked --workspace
 

@@ -76,6 +76,42 @@ pods_are_operable() {
         and (.resources | .requests.cpu and .requests.memory and .limits.memory)] | all'
 }
 
+# images_are_pinned CHART: each container runs the image whose digest values give; the scheduler's is another one.
+images_are_pinned() {
+  local values=$CHARTS/$1/ci/digest-values.yaml image
+  # shellcheck disable=SC2016 # the variable is jq's
+  image='if .name == "scheduler" then $values.scheduler.image else $values.image end'
+  deployments_where "$1" "$values" "$(to_json "$values") as \$values
+    | [.containers[] | .image == ($image | \"\(.repository)@\(.digest)\")] | all"
+}
+
+# It is given to Workloads, by tag and by digest.
+runtime_names_its_own_image() {
+  local values
+  for values in default digest; do
+    # shellcheck disable=SC2016 # the variable is jq's
+    deployments_where runtime-kubernetes "$CHARTS/runtime-kubernetes/ci/$values-values.yaml" \
+      '.containers[0] | .image as $own | .args | any(. == "--image=\($own)")' || return 1
+  done
+}
+
+pods_are_placed() {
+  local values=$CHARTS/$1/ci/full-values.yaml
+  deployments_where "$1" "$values" "$(to_json "$values") as \$values
+    | .priorityClassName == \$values.priorityClassName
+      and .topologySpreadConstraints == \$values.topologySpreadConstraints" || return 1
+  deployments_where "$1" "$CHARTS/$1/ci/default-values.yaml" \
+    'has("priorityClassName") or has("topologySpreadConstraints") | not'
+}
+
+# everything_is_part_of SYSTEM CHART VALUES…: says the label of every object, by which the kinds are found and removed.
+everything_is_part_of() {
+  local systems
+  systems=$(rendered_json "${@:2}" | jq --raw-output '
+    (., (.spec.template? // empty)) | .metadata.labels["app.kubernetes.io/part-of"]' | sort --unique)
+  [ "$systems" = "$1" ] || { echo "$systems"; return 1; }
+}
+
 # value_paths FILE: the path of each value as a JSON array. An empty list or map is a value.
 value_paths() {
   to_json "$1" | jq --compact-output '

@@ -72,12 +72,28 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* An image as values have it. A tag may be given to another image later, a digest may not. */}}
+{{- define "controller.image" -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag }}
+{{- end -}}
 {{- end }}
 
 {{- /* The controller's own flags come from the template <chart>.args of its own chart. */}}
 {{- define "controller.container" -}}
 name: {{ .container | default "controller" }}
-image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag | quote }}
+image: {{ include "controller.image" .Values.image | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   {{- with include "controller.subcommand" . }}

@@ -7,6 +7,9 @@ controller's field manager and the name of its lease, so there is one installati
 {{- /* What the binary is to do, for a chart whose binary can do several things. */}}
 {{- define "controller.subcommand" }}{{- end }}
 
+{{- /* The system that the controller belongs to, as the kinds of that system say it, too. */}}
+{{- define "controller.partOf" -}}score-orchestrator{{- end }}
+
 {{- define "controller.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "controller.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -16,7 +19,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "controller.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: score-orchestrator
+app.kubernetes.io/part-of: {{ include "controller.partOf" . }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 

@@ -4,6 +4,8 @@ the scheduler are rendered with their own names as `component`: see podset-plann
 */}}
 {{- define "controller.name" -}}{{ .component | default "planner-controller-manager" }}{{- end }}
 
+{{- define "controller.partOf" -}}podset-planner{{- end }}
+
 {{- define "controller.subcommand" -}}
 {{ get (dict "" "manager" "podset-planner" "planner" "podset-planner-scheduler" "extender") (.component | default "") }}
 {{- end }}

@@ -43,8 +43,9 @@ extenders:
 {{- define "controller.moreContainers" -}}
 {{- if eq (.component | default "") "podset-planner-scheduler" }}
 {{- $version := regexFind "[0-9]+[.][0-9]+[.][0-9]+" .Capabilities.KubeVersion.Version }}
+{{- $image := merge (dict "tag" (.Values.scheduler.image.tag | default (printf "v%s" $version))) .Values.scheduler.image }}
 - name: scheduler
-  image: {{ printf "%s:%s" .Values.scheduler.image.repository (.Values.scheduler.image.tag | default (printf "v%s" $version)) | quote }}
+  image: {{ include "controller.image" $image | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   command:
     - /usr/local/bin/kube-scheduler

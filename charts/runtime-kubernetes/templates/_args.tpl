@@ -2,7 +2,7 @@
 - --runtime-class={{ .Values.runtime.class }}
 - --cluster-domain={{ .Values.runtime.clusterDomain }}
 - --pod-security={{ .Values.runtime.podSecurity }}
-- --image={{ .Values.image.repository }}:{{ .Values.image.tag }}
+- --image={{ include "controller.image" .Values.image }}
 {{- range .Values.objects.allowedKinds }}
 - --allowed-kind={{ .apiVersion }}/{{ .kind }}
 {{- end }}
