@@ -34,7 +34,7 @@ group_lint() {
   step "clippy" hack/test/clippy.sh
   step "shell scripts" hack/test/shellcheck.sh
   step "workflows" hack/test/workflows.sh
-  step "one version of each dependency" hack/test/dependencies.sh
+  step "one TLS provider, one version of shared types" hack/test/dependencies.sh
   step "each crate alone" hack/test/crates-alone.sh
 }
 

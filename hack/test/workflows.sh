@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the workflows: what actionlint knows, and that nothing is fetched by a name that
-# somebody else can move.
+# Checks the workflows: what actionlint knows; that each action is named by a commit, which
+# nobody can move; and that no job has a permission that it does not ask for. Images of jobs
+# are named by a tag, and are not checked.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
