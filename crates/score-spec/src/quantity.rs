@@ -87,9 +87,10 @@ impl Memory {
         self.bytes
     }
 
-    /// The same quantity in the grammar of Score, which writes `K` where Kubernetes writes `k`.
+    /// The same quantity in the grammar of Score, which writes `K` where Kubernetes writes `k`, and nothing only with a
+    /// fraction.
     pub fn to_score_text(self) -> String {
-        self.to_string().replace('k', "K")
+        if self.bytes == 0 { "0.0".to_owned() } else { self.to_string().replace('k', "K") }
     }
 }
 
@@ -274,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_text_for_score_can_be_read_again_and_means_the_same() {
-        for text in ["1000K", "1500K", "1.5Gi", "1", "1000", "0.5Ki"] {
+        for text in ["1000K", "1500K", "1.5Gi", "1", "1000", "0.5Ki", "0.0Mi"] {
             let memory: Memory = text.parse().unwrap();
             assert_eq!(
                 memory.to_score_text().parse::<Memory>().map(Memory::bytes),

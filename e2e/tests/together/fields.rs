@@ -269,7 +269,11 @@ fn probed(name: &str, probe: &str) -> String {
       image: BUSYBOX
       command: [/bin/busybox, nc, -ll, -p, "8081", -e, /bin/busybox, sh, /answer]
       files:
-        /answer: {noExpand: true, content: "read -r line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\n'"}
+        /answer:
+          noExpand: true
+          content: |
+            while read -r name value && [ -n "$value" ]; do :; done
+            printf 'HTTP/1.0 200 OK\r\n\r\n'
       readinessProbe: {httpGet: {path: /, port: 8081PROBE}}
 "#;
     workload(name, &spec.replace("PROBE", probe))
@@ -285,9 +289,12 @@ async fn http_probes_use_the_scheme_and_ask_the_host_that_they_are_given() -> Re
         let is_told = |it: &Workload| {
             namespace::message(it, ConditionType::Ready).contains("spec.containers.main.readinessProbe")
         };
-        for name in ["encrypted", "elsewhere"] {
-            until_there(&context.api(), name, "told about its probe", PATIENCE, is_told).await?;
-        }
+        until_there(&context.api(), "encrypted", "told about its probe", PATIENCE, is_told).await?;
+        // Pod Security lets nobody below `privileged` have the node ask another host.
+        let (type_, reason) = (ConditionType::Ready, Reason::PermissionDenied);
+        let elsewhere = context.wait_condition("elsewhere", type_, "False", reason).await?;
+        let message = namespace::message(&elsewhere, type_);
+        ensure!(message.contains("host \"127.0.0.1\""), "{message}");
         Ok(())
     })
     .await
