@@ -28,9 +28,10 @@ use url::Url;
 
 use crate::{
     DEFINITION,
-    claims::{Dependency, Outputs, dependencies, is_orphan, kept_by, not_asked},
+    claims::{Dependency, Outputs, dependencies, is_orphan},
     dereference::World,
     governance::Platform,
+    lasting::{kept_by, not_asked},
     sharing,
     status::{self, Verdict},
 };

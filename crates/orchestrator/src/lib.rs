@@ -23,6 +23,7 @@ pub mod dereference;
 pub mod events;
 pub mod governance;
 pub mod grace;
+pub mod lasting;
 pub mod neighbours;
 pub mod policy_status;
 pub mod refusal;
