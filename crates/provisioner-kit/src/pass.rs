@@ -24,6 +24,9 @@ pub enum PassError {
     /// The metadata of the claim could not be written.
     #[error(transparent)]
     Finalizer(#[from] FinalizerError),
+    /// How far a Workload has rolled out could not be read.
+    #[error("failed to read how far a workload has rolled out")]
+    RollOut(#[source] kube::Error),
     /// No value can be generated without it.
     #[error("failed to get randomness from the operating system")]
     Randomness(#[from] rand::rngs::SysError),

@@ -2,9 +2,9 @@
 //!
 //! A pass reads the claim's Secret and the platform's credentials, [`judge`]s them and whether the server is the right one
 //! ([`origin`]), writes down in the Secret what it is going to make ([`record`]), looks at the server ([`observe`]),
-//! [`decide`]s what is missing, makes it and logs in ([`provide`]), and answers ([`conclude`]). Whose a database is stands
-//! on the server itself ([`names`]), so that nothing foreign is ever touched and a deletion needs nothing but the claim
-//! ([`deprovision`]).
+//! [`decide`]s what is missing, makes it and logs in ([`provide`]), removes logins that were replaced once nothing runs with
+//! them ([`rolled_out`]), and answers ([`conclude`]). Whose a database is stands on the server itself ([`names`]), so that
+//! nothing foreign is ever touched and a deletion needs nothing but the claim ([`deprovision`]).
 
 mod access;
 mod authority;
@@ -22,6 +22,7 @@ mod observe;
 mod origin;
 mod provide;
 mod record;
+mod rolled_out;
 mod rotation;
 mod secrets;
 mod settings;
@@ -165,14 +166,32 @@ impl OnServer {
         record.provisioned = true;
         let secret = self.write(secret, &Marks::of(&case.claim, NAME), &record, &case.settings).await?;
         self.survey(&case.server).await;
-        if let Err(failure) = provide::retire(&case.server, &target, &retired).await {
+        let outputs = record.outputs(&case.settings, &secret);
+        self.retire(case, &target, &retired, &outputs.revision).await?;
+        Ok(conclude::ready().outputs(outputs))
+    }
+
+    /// Removes the logins with `numbers`, which were replaced, once every Workload that uses the claim runs with the outputs
+    /// of `revision`: those of this pass, since the claim's status may still have those before.
+    async fn retire(
+        &self,
+        case: &Case<'_>,
+        target: &Target,
+        numbers: &[u32],
+        revision: &str,
+    ) -> Result<(), Stop> {
+        // While there is no such login, nothing is asked.
+        if numbers.is_empty() || !self.has_rolled_out(case, revision).await? {
+            return Ok(());
+        }
+        if let Err(failure) = provide::retire(&case.server, target, numbers).await {
             // It is of no concern to the claim, whose credentials work, and is tried again at the next look.
             tracing::warn!(
                 error = &failure as &dyn std::error::Error,
                 "a replaced login could not be removed"
             );
         }
-        Ok(conclude::ready().outputs(record.outputs(&case.settings, &secret)))
+        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Provided {
 pub struct Logins {
     /// Those that were there before.
     pub present: Vec<u32>,
-    /// Those of them that were replaced and may go.
+    /// Those of them that were replaced, have had their time and are not in use.
     pub retired: Vec<u32>,
 }
 

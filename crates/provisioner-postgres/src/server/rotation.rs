@@ -15,7 +15,8 @@ pub fn is_due(record: &Record, asked: Option<&str>, rotation: &Rotation, now: Ti
     is_asked || rotation.max_age.is_some_and(|longest| age >= longest.max(rotation.grace))
 }
 
-/// Whether the logins before that of `record` have had their time.
+/// Whether the logins before that of `record` have had their time. Whether something still runs with them is another
+/// question ([`super::rolled_out`]).
 pub fn retires(record: &Record, rotation: &Rotation, now: Timestamp) -> bool {
     now.duration_since(record.rotated_at) >= rotation.grace
 }

@@ -6,10 +6,14 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use crate::estate::{Estate, class, log_in, server};
+use crate::estate::{Estate, NAMESPACE, class, log_in, server};
 use crate::postgres::Postgres;
-use api_types::{DeprovisionPolicy::Delete, ResourceClaimStatus};
+use api_types::{
+    DeprovisionPolicy::Delete, ResourceClaim, ResourceClaimStatus, WorkloadExposure, WorkloadPlan,
+};
 use kube::ResourceExt as _;
+use provisioner_postgres::Retry;
+use serde_json::json;
 use tokio::task::JoinSet;
 
 const CLAIM: &str = "shop-db";
@@ -181,4 +185,122 @@ async fn a_client_that_is_started_again_during_a_rotation_comes_in_with_what_it_
     let keys = estate.secret(CLAIM).unwrap().data.unwrap().into_keys();
     let passwords: Vec<_> = keys.filter(|key| key.starts_with("password")).collect();
     assert_eq!(passwords, ["password", "password-3", "password-4"]);
+}
+
+/// The Workload that owns the claim from now on.
+const WORKLOAD: &str = "shop";
+
+fn own(estate: &Estate) {
+    let owner =
+        json!({"apiVersion": "score.dev/v1b1", "kind": "Workload", "name": WORKLOAD, "uid": "workload-uid"});
+    estate.api.modify(NAMESPACE, CLAIM, |claim: &mut ResourceClaim| {
+        claim.metadata.owner_references = serde_json::from_value(json!([owner])).unwrap();
+    });
+}
+
+/// The Workload is planned with the outputs of `status`. Returns the generation of the plan.
+fn plan(estate: &Estate, status: &ResourceClaimStatus) -> i64 {
+    let revision = &status.outputs_revision;
+    let claim = json!({"key": "store", "type": "postgres", "class": "shared", "outputsRevision": revision});
+    let plan = json!({
+        "metadata": {"namespace": NAMESPACE, "name": WORKLOAD},
+        "spec": {
+            "workloadRef": {"name": WORKLOAD, "uid": "workload-uid"}, "observedWorkloadGeneration": 1,
+            "runtimeClass": "r", "backendId": "b", "template": {"kind": "manifests"}, "containers": {},
+            "claims": [claim],
+        },
+    });
+    let plan: WorkloadPlan = serde_json::from_value(plan).unwrap();
+    estate.api.insert(plan).metadata.generation.unwrap()
+}
+
+/// The runtime reports the plan of this generation as running.
+fn answer(estate: &Estate, generation: i64) {
+    let exposure = json!({
+        "metadata": {"namespace": NAMESPACE, "name": WORKLOAD},
+        "spec": {"workloadRef": {"name": WORKLOAD, "uid": "workload-uid"}, "runtimeClass": "r"},
+        "status": {
+            "observedPlanGeneration": generation,
+            "conditions": [{
+                "type": "RuntimeReady", "status": "True", "reason": "Succeeded", "message": "",
+                "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+        },
+    });
+    let exposure: WorkloadExposure = serde_json::from_value(exposure).unwrap();
+    estate.api.insert(exposure);
+}
+
+/// Whether somebody was asked how far the roll-out is.
+fn asks(estate: &Estate) -> bool {
+    estate.api.requests().iter().any(|request| request.is_about("workloadplans.score.dev"))
+}
+
+/// Waits until no login has a session, since that would keep it too.
+async fn are_left(server: &Postgres) {
+    let query = "SELECT usename FROM pg_stat_activity WHERE usename LIKE 'team%'";
+    while !server.ask("postgres", query).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_time_is_over_stays_until_the_workload_runs_with_the_one_after_it() {
+    let (server, estate) = (server().await, Arc::new(Estate::new()));
+    estate.set_claim(CLAIM, "u1", Delete, &class(&server));
+    own(&estate);
+    bind(&estate).await;
+    answer(&estate, plan(&estate, &estate.status(CLAIM)));
+    let old = uri(&estate);
+    estate.annotate(CLAIM, "score.dev/rotate", "1");
+    bind(&estate).await;
+    bind(&estate).await;
+    assert!(!asks(&estate), "nothing may go yet");
+    estate.modify_secret(CLAIM, |secret| {
+        let long_ago = "2026-01-01T00:00:00Z".to_owned();
+        secret.annotations_mut().insert("score.dev/rotated-at".to_owned(), long_ago);
+    });
+
+    are_left(&server).await;
+    estate.api.clear_requests();
+    assert_eq!(estate.pass(CLAIM).await, Retry::Checked, "no watch reports the roll-out");
+    assert_eq!(logins(&server).await, 2, "the plan names the former outputs");
+    assert!(asks(&estate));
+    assert_eq!(estate.api.writes(), []);
+    log_in(&old).await.expect("a container that is started again comes in");
+
+    let generation = plan(&estate, &estate.status(CLAIM));
+    are_left(&server).await;
+    bind(&estate).await;
+    assert_eq!(logins(&server).await, 2, "the answer is to the plan before");
+
+    answer(&estate, generation);
+    while logins(&server).await > 1 {
+        bind(&estate).await;
+    }
+    assert!(log_in(&old).await.is_err(), "the old login is gone");
+    estate.api.clear_requests();
+    bind(&estate).await;
+    assert!(!asks(&estate), "there is no former login any more");
+}
+
+#[tokio::test]
+async fn a_login_stays_while_the_api_server_does_not_say_how_far_the_roll_out_is() {
+    let (server, estate) = (server().await, Arc::new(Estate::new()));
+    estate.set_claim(CLAIM, "u1", Delete, &class(&server));
+    own(&estate);
+    bind(&estate).await;
+    estate.annotate(CLAIM, "score.dev/rotate", "1");
+    bind(&estate).await;
+    estate.modify_secret(CLAIM, |secret| {
+        let long_ago = "2026-01-01T00:00:00Z".to_owned();
+        secret.annotations_mut().insert("score.dev/rotated-at".to_owned(), long_ago);
+    });
+    are_left(&server).await;
+    estate.api.fail_next(|request| request.is_about("workloadplans.score.dev"), 500);
+    estate.process().pass(CLAIM).await.unwrap_err();
+    assert_eq!(logins(&server).await, 2);
+    while logins(&server).await > 1 {
+        bind(&estate).await;
+    }
 }
