@@ -123,7 +123,7 @@ pub fn decide<'a>(
     })
 }
 
-fn provided<'a>(terms: &Terms<'_>, provision: Provision<'a>) -> Provided<'a> {
+pub(crate) fn provided<'a>(terms: &Terms<'_>, provision: Provision<'a>) -> Provided<'a> {
     Provided { deprovision_policy: deprovision_policy(terms, &provision), provision }
 }
 
@@ -172,7 +172,7 @@ fn errors_of_kind(
 }
 
 /// A policy speaks for its namespaces, so it goes before the configuration; losing data is nobody's default.
-pub(crate) fn deprovision_policy(terms: &Terms<'_>, provision: &Provision<'_>) -> DeprovisionPolicy {
+fn deprovision_policy(terms: &Terms<'_>, provision: &Provision<'_>) -> DeprovisionPolicy {
     let configured = provision.provisioner.deprovision_policy;
     terms.deprovision_policy().or(configured).unwrap_or(DeprovisionPolicy::Retain)
 }

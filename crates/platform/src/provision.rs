@@ -7,6 +7,7 @@ use std::{
 
 use api_types::OpenObject;
 use score_spec::names::{ResourceClass, ResourceId, ResourceType};
+use serde_json::Value;
 
 use crate::{
     config::{Class, Config, Provisioner},
@@ -154,13 +155,21 @@ fn mismatch(candidate: &Provisioner, need: &Need<'_>) -> Option<NotThis> {
     if candidate.id.as_ref().is_some_and(|id| Some(id) != need.id) {
         return Some(NotThis::Id);
     }
-    let given = |key: &String| need.params.and_then(|params| params.0.get(key));
-    let other = candidate.params.0.iter().filter(|(key, value)| given(key) != Some(value));
+    let other = other_params(candidate, need.params);
     let other: Vec<_> = other.map(|(key, value)| format!("{key}: {value}")).collect();
     if !other.is_empty() {
         return Some(NotThis::Params(other));
     }
     candidate.serves(need.class).is_none().then_some(NotThis::Class)
+}
+
+/// The params that the provisioner is for and that are not `given` like that.
+pub(crate) fn other_params<'a>(
+    candidate: &'a Provisioner,
+    given: Option<&'a OpenObject>,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let given = move |key: &String| given.and_then(|params| params.0.get(key));
+    candidate.params.0.iter().filter(move |(key, value)| given(key) != Some(value))
 }
 
 fn admits(class: &Class, name: &ResourceClass, need: &Need<'_>) -> Result<(), NotProvided> {
