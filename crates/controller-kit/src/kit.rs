@@ -20,7 +20,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Applier, Cache, Readiness, Shutdown, watch, watch_cut};
+use crate::{Applier, Cache, Readiness, Shutdown, watch};
 
 /// What a controller gets. Cheap to clone.
 #[derive(Clone)]
@@ -70,28 +70,11 @@ impl Kit {
         K: Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static,
         F: Fn(&mut K) + Send + Sync + 'static,
     {
-        let (cache, triggers) = watch(api, config, modify);
-        self.wait_for(&cache);
-        (cache, triggers)
+        self.gated(watch(api, config, modify))
     }
 
-    /// As [`watch_cut`], and the process is not ready before the cache holds the first list.
-    pub fn watch_cut<K, F>(
-        &self,
-        api: Api<K>,
-        config: watcher::Config,
-        modify: F,
-    ) -> (Cache<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + use<K, F>)
-    where
-        K: Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Send + Sync + 'static,
-        F: Fn(&mut K) + Send + Sync + 'static,
-    {
-        let (cache, triggers) = watch_cut(api, config, modify);
-        self.wait_for(&cache);
-        (cache, triggers)
-    }
-
-    fn wait_for<K>(&self, cache: &Cache<K>)
+    /// The cache and the triggers of a watch; the process is not ready before the cache holds the first list.
+    pub fn gated<K, S>(&self, (cache, triggers): (Cache<K>, S)) -> (Cache<K>, S)
     where
         K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
     {
@@ -108,6 +91,7 @@ impl Kit {
                 readiness.open(&gate);
             }
         });
+        (cache, triggers)
     }
 
     /// Has `context` reconcile what `triggers` name, with this kit's name, metrics, events, concurrency and graceful

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, pin::Pin};
 
 use api_types::{ResourceClaim, Workload, WorkloadExposure, WorkloadPlan};
-use controller_kit::{Cache, CacheClosed, Index, Kit};
+use controller_kit::{Cache, CacheClosed, Index, Kit, watch_cut};
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt as _, core::PartialObjectMeta, runtime::watcher};
@@ -83,7 +83,7 @@ pub struct Triggers {
 
 /// Starts a watch for each kind.
 pub fn watch_all(kit: &Kit, config: CurrentConfig) -> (Caches, Governance, Triggers) {
-    let (workloads, workload_changes) = kit.watch_cut(kit.api(), watcher::Config::default(), |_| {});
+    let (workloads, workload_changes) = kit.gated(watch_cut(kit.api(), watcher::Config::default(), |_| {}));
     let (claims, claim_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});
     let (plans, plan_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});
     let (exposures, exposure_changes) = kit.watch(kit.api(), watcher::Config::default(), |_| {});
